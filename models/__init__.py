@@ -1,0 +1,1 @@
+"""Text in, scores out: no database, queue, web, settings, clock, environment or socket."""

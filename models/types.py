@@ -1,0 +1,161 @@
+"""The words of scoring as types: what goes into a scorer and what comes out. Standard library only.
+
+Anyone may import this module; it imports nothing of ours.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Verdict(StrEnum):
+    """What the evidence says of one claim."""
+
+    SUPPORTED = "supported"  # some window entails it
+    CONTRADICTED = "contradicted"  # no window entails it and one contradicts it
+    UNSUPPORTED = "unsupported"  # no window entails it and none contradicts it
+    NOT_CHECKABLE = "not_checkable"  # states nothing: a question, a greeting, a list marker
+
+
+class NotApplicableReason(StrEnum):
+    """Why there is nothing to check in a response."""
+
+    NO_CONTEXT = "no_context"  # no context with any text was given
+    NO_CLAIMS = "no_claims"  # the response is empty or all of it is not checkable
+    REFUSAL = "refusal"  # the response declines to answer
+
+
+class UnscoredReason(StrEnum):
+    """Why a response that should have been scored could not be."""
+
+    TOO_MANY_PAIRS = "too_many_pairs"  # more (window, claim) pairs than one row may cost
+    CLAIM_TOO_LONG = "claim_too_long"  # a claim leaves no room for a window in the model's input
+    NOT_FINITE = "not_finite"  # the model answered NaN or infinity
+    FAILED_ALONE = "failed_alone"  # failed on every attempt at which it was scored alone
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """One retrieved passage."""
+
+    id: str  # the caller's id, or its position as a decimal string
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One response to check against its contexts."""
+
+    response: str
+    contexts: tuple[Context, ...]
+    question: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probability:
+    """The three NLI class probabilities of one pair; each in 0..1, together 1."""
+
+    entailment: float
+    neutral: float
+    contradiction: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """The span of a context that decided a claim's verdict; offsets are code points of that context's text."""
+
+    context_id: str
+    context_index: int  # position of the context in the item
+    start: int
+    end: int
+    text: str  # always item.contexts[context_index].text[start:end]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimResult:
+    """One claim of a response and what became of it; offsets are code points of the response."""
+
+    start: int
+    end: int
+    text: str  # always item.response[start:end]
+    verdict: Verdict
+    score: float | None  # 0..1, 1 is bad; None exactly when not checkable
+    probability: Probability | None  # of the deciding pair; None exactly when not checkable
+    evidence: Evidence | None  # None when not checkable
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scored:
+    """A response that was checked."""
+
+    score: float  # 0..1, 1 is bad: that of its worst checkable claim
+    flagged: bool  # score >= threshold
+    threshold: float  # the operating threshold in force
+    claims: tuple[ClaimResult, ...]  # in order of the response
+    claims_checked: int  # claims with a verdict other than not_checkable; at least 1
+    claims_flagged: int  # checked claims whose own score reached the threshold
+    pairs: int  # (window, claim) pairs that the model read
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotApplicable:
+    """Nothing to check."""
+
+    reason: NotApplicableReason
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unscored:
+    """Should have been scored and could not be."""
+
+    reason: UnscoredReason
+
+
+Outcome = Scored | NotApplicable | Unscored
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EncodedPair:
+    """Token ids of one (window, claim) pair, special tokens included, unpadded."""
+
+    input_ids: tuple[int, ...]
+    token_type_ids: tuple[int, ...]  # same length
+
+
+class NliBackend(Protocol):
+    """A runtime that reads encoded pairs: the only place that knows a model runtime."""
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """What does not change the scores by design: runtime, its version, device, processor features."""
+
+    def predict(self, pairs: Sequence[EncodedPair], progress: Callable[[], None]) -> list[Probability]:
+        """One probability per pair, in order; calls `progress` after each batch. Raises NotFiniteError."""
+
+
+class Scorer(Protocol):
+    """Scores whole responses, many at a time."""
+
+    @property
+    def name(self) -> str:
+        """Names the kind of scorer in stored scores, such as `nli`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that changes this scorer's output; scores of two fingerprints are never mixed."""
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """What is kept beside the fingerprint: backend, processor features."""
+
+    def score(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Outcome]:
+        """One outcome per item, in order; calls `progress` whenever a batch was done."""
+
+
+class ModelError(Exception):
+    """A model could not be loaded or run."""
+
+
+class NotFiniteError(ModelError):
+    """The model answered NaN or infinity."""

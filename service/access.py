@@ -1,0 +1,119 @@
+"""Access: who may ask for what. Keys are held in memory, so that a request costs no query."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from service.core.config import Settings
+from service.core.db import Database
+from service.core.errors import (
+    AssayError,
+    HostRefusedError,
+    KeyMissingError,
+    KeyUnknownError,
+    ScopeMissingError,
+)
+from service.core.keys import DEFAULT_TENANT, Scope, matches, split_key
+from service.core.log import log
+from service.core.store.keys import StoredKey, all_keys
+
+REFRESH_S = 5.0  # how long a revoked key may still work
+REFRESH_FOR_UNKNOWN_S = 1.0  # how often an unknown key may cause a look at the table
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """Who asks."""
+
+    tenant: str
+    scopes: frozenset[str]
+
+    def require(self, scope: Scope) -> None:
+        """Raises ScopeMissingError unless the caller has the scope, or `admin`."""
+        if scope not in self.scopes and Scope.ADMIN not in self.scopes:
+            raise ScopeMissingError(f"The API key lacks the scope {scope.value!r}.")
+
+
+ANYONE = Caller(tenant=DEFAULT_TENANT, scopes=frozenset({Scope.ADMIN}))
+
+
+class Access:
+    """Checks Host headers and keys."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        """Reads no key yet."""
+        self._required = settings.keys_required
+        self._hosts = frozenset(host.strip().lower() for host in settings.allowed_hosts.split(","))
+        self._database = database
+        self._keys: dict[str, StoredKey] = {}
+        self._read_at = float("-inf")
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
+
+    def start(self) -> None:
+        """Reads the keys and goes on doing so. Raises StoreUnavailableError."""
+        self._refresh()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops reading."""
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether any key is valid."""
+        return any(key.revoked_at is None for key in self._keys.values())
+
+    def check_host(self, header: str | None) -> None:
+        """Raises HostRefusedError for a foreign Host header while keys are optional: a web page may send it."""
+        if self._required:
+            return
+        name = (header or "").lower()
+        if name.rpartition(":")[2].isdigit() and not name.endswith("]"):
+            name = name.rpartition(":")[0]
+        if name not in self._hosts:
+            raise HostRefusedError
+
+    def must_read(self, authorization: str | None) -> bool:
+        """Whether this header names a key that is not held, and the table may be asked again."""
+        parts = _key_parts(authorization)
+        known = parts is None or parts[0] in self._keys
+        return not known and time.monotonic() - self._read_at > REFRESH_FOR_UNKNOWN_S
+
+    def read_again(self) -> None:
+        """Reads the keys; those held before stay in force if the database does not answer."""
+        try:
+            self._refresh()
+        except AssayError as error:
+            log.warning("keys_not_read", error=error.code)
+
+    def caller(self, authorization: str | None) -> Caller:
+        """The caller of an Authorization header; no I/O. Raises KeyMissingError or KeyUnknownError."""
+        if authorization is None:
+            if self._required:
+                raise KeyMissingError
+            return ANYONE
+        parts = _key_parts(authorization)
+        if parts is None:
+            raise KeyUnknownError("The Authorization header holds no API key.")
+        key = self._keys.get(parts[0])
+        if key is None or not matches(key, parts[1]):
+            raise KeyUnknownError
+        return Caller(tenant=key.tenant, scopes=key.scopes)
+
+    def _refresh(self) -> None:
+        with self._lock:
+            self._read_at = time.monotonic()
+            with self._database.read() as connection:
+                self._keys = {key.id: key for key in all_keys(connection)}
+
+    def _run(self) -> None:
+        while not self._stop.wait(REFRESH_S):
+            self.read_again()
+
+
+def _key_parts(authorization: str | None) -> tuple[str, str] | None:
+    scheme, _, text = (authorization or "").partition(" ")
+    return split_key(text.strip()) if scheme.lower() == "bearer" else None

@@ -1,0 +1,139 @@
+"""The sidecar's composition root: `create_app(settings)` wires its parts and holds them while it runs."""
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Self
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from service.access import Access
+from service.core.config import Settings, read_settings
+from service.core.db import Database, require_current
+from service.core.errors import AssayError, HostRefusedError, PolicyInvalidError, StartRefusedError
+from service.core.log import configure_logging, log
+from service.core.metrics import SidecarMetrics
+from service.core.policy import read_policy
+from service.core.queue import Doorbell, connect
+from service.intake import Intake, PolicyInForce
+from service.ledger import Ledger
+from service.ringer import Ringer
+from service.routes import ops, rates, score
+from service.routes.problem import on_assay_error, on_bug, on_http_error, problem_response
+from service.state import Sidecar
+from service.writer import Writer
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def from_environment() -> FastAPI:
+    """The app with settings from the environment; uvicorn's factory."""
+    settings = read_settings()
+    configure_logging(settings)
+    return create_app(settings)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """An app that connects to its database when it starts. Raises PolicyInvalidError."""
+    policy = read_policy(settings.policy_file)
+    in_force = PolicyInForce(policy=policy, version=policy.version)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with _Running(settings, in_force) as running:
+            app.state.sidecar = running.sidecar
+            running.watch_reload(asyncio.get_running_loop())
+            yield
+
+    app = FastAPI(
+        title="Assay",
+        version=version("assay-llm"),
+        summary="How often does our LLM make things up, since when, and where?",
+        lifespan=lifespan,
+    )
+    for router in (score.router, rates.router, ops.router):
+        app.include_router(router)
+    app.add_exception_handler(AssayError, on_assay_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(Exception, on_bug)
+    app.middleware("http")(_observe)
+    return app
+
+
+async def _observe(request: Request, call_next: Next) -> Response:
+    """Checks the Host header and times the request by its route's template."""
+    sidecar: Sidecar = request.app.state.sidecar
+    started = time.perf_counter()
+    try:
+        sidecar.access.check_host(request.headers.get("host"))
+        response = await call_next(request)
+    except HostRefusedError as error:
+        response = problem_response(error)
+    route = getattr(request.scope.get("route"), "path", "none")
+    sidecar.metrics.requests.labels(route, str(response.status_code)).observe(time.perf_counter() - started)
+    return response
+
+
+class _Running:
+    """A sidecar's parts, started in order and stopped in reverse."""
+
+    def __init__(self, settings: Settings, policy: PolicyInForce) -> None:
+        metrics = SidecarMetrics()
+        self._settings = settings
+        self._database = Database(settings.database_url.get_secret_value())
+        doorbell = Doorbell(connect(settings.redis_url.get_secret_value()), settings.queue_name)
+        self._ringer = Ringer(doorbell, metrics)
+        self._writer = Writer(self._database, settings.max_pending, metrics, self._ringer.ring)
+        self._ledger = Ledger(self._database, settings.flush_interval_s, metrics.unflushed)
+        self._access = Access(settings, self._database)
+        intake = Intake(writer=self._writer, ledger=self._ledger, metrics=metrics, timeout_s=settings.accept_timeout_s)
+        intake.policy = policy
+        self.sidecar = Sidecar(
+            settings=settings,
+            database=self._database,
+            intake=intake,
+            access=self._access,
+            metrics=metrics,
+            doorbell=doorbell,
+        )
+
+    def __enter__(self) -> Self:
+        require_current(self._database)
+        self._access.start()
+        if self._settings.keys_required and not self._access.has_keys:
+            raise StartRefusedError(
+                f"There is no API key, and ASSAY_HOST={self._settings.host} needs one.",
+                next_step="Make one with `assay keys create --scope admin`, or bind 127.0.0.1.",
+            )
+        self._ringer.start()
+        self._writer.start()
+        self._ledger.start()
+        log.info("sidecar_started", policy=self.sidecar.intake.policy.version, store=self._database.dialect)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._writer.stop()
+        self._ledger.stop()
+        self._ringer.stop()
+        self._access.stop()
+        self._database.close()
+        log.info("sidecar_stopped")
+
+    def watch_reload(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Reloads the policy on SIGHUP; an invalid file leaves the old policy in force."""
+        if threading.current_thread() is threading.main_thread():
+            loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _reload(self) -> None:
+        try:
+            policy = read_policy(self._settings.policy_file)
+        except PolicyInvalidError as error:
+            log.error("policy_not_reloaded", detail=str(error))
+        else:
+            self.sidecar.intake.policy = PolicyInForce(policy=policy, version=policy.version)
+            log.info("policy_reloaded", policy=policy.version)

@@ -1,0 +1,1 @@
+"""What sidecar and workers share."""

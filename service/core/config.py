@@ -1,0 +1,155 @@
+"""Process settings: environment variables `ASSAY_*`, read once by each entry point."""
+
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.core.errors import SettingsInvalidError
+
+Threshold = float | str
+
+
+class Auth(StrEnum):
+    """Whether requests need an API key."""
+
+    OPTIONAL = "optional"  # a key is checked if sent; only possible on loopback
+    REQUIRED = "required"  # every request but /healthz and /readyz needs one
+
+
+class ScorerKind(StrEnum):
+    """Which scorer the workers load."""
+
+    NLI = "nli"  # the bundled cross-encoder
+    FAKE = "fake"  # word overlap and rehearsed failures; for tests and demonstrations
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """All process settings. The docstring under each says what it controls and how to choose it."""
+
+    model_config = SettingsConfigDict(env_prefix="ASSAY_", use_attribute_docstrings=True, frozen=True)
+
+    host: str = "127.0.0.1"
+    """Address the sidecar binds. Anything but a loopback address needs API keys (`assay keys create`)."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """Port the sidecar binds. Change it when another program has the port."""
+    auth: Auth = Auth.OPTIONAL
+    """`optional` or `required`: whether requests on loopback need an API key. Elsewhere they always do."""
+    allowed_hosts: str = "localhost,127.0.0.1,[::1],testserver"
+    """Host header names answered while keys are optional, comma-separated; stops web pages from reaching the sidecar."""
+    metrics_open: bool = False
+    """Whether `/metrics` answers without a key of scope `read`. Turn on where the network is trusted."""
+
+    database_url: SecretStr = SecretStr("sqlite:///.assay/assay.db")
+    """Where rows live: `sqlite:///FILE` (one sidecar) or `postgresql+psycopg://user:password@host/name`."""
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """The doorbell: `redis://`, `rediss://` or `unix:///path`. Losing it costs latency, never a sample."""
+    queue_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] = "assay"
+    """Name of the RQ queue. Give each installation that shares a Redis its own."""
+    policy_file: Path | None = None
+    """TOML file with the sampling policy; without one every submission is sampled at 5%. Check it: `assay check FILE`."""
+
+    max_pending: Annotated[int, Field(ge=1)] = 100_000
+    """Pending rows above which new samples are `rejected_overload`. About what workers can score in a day."""
+    accept_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """Seconds a POST waits for its row to be committed before it answers 503."""
+    flush_interval_s: Annotated[float, Field(gt=0, le=60)] = 1.0
+    """Seconds between flushes of unsampled counts; what a kill -9 of the sidecar may lose of them."""
+
+    max_body_bytes: Annotated[int, Field(ge=1_024)] = 32 * 1024 * 1024
+    """Largest request body in bytes."""
+    max_batch_items: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    """Most submissions in one `POST /score/batch`."""
+    max_contexts: Annotated[int, Field(ge=1)] = 100
+    """Most contexts of one submission."""
+    max_context_chars: Annotated[int, Field(ge=1)] = 1_000_000
+    """Longest single context in code points."""
+    max_total_context_chars: Annotated[int, Field(ge=1)] = 2_000_000
+    """Most code points of all contexts of one submission together."""
+    max_response_chars: Annotated[int, Field(ge=1)] = 200_000
+    """Longest question, response or alternative response in code points."""
+
+    scorer: ScorerKind = ScorerKind.NLI
+    """`nli` (the bundled model) or `fake` (no model; for tests)."""
+    threshold: str = "strict"
+    """Operating threshold: `strict` (95% specificity per response), `balanced` (0.5), or a number in 0..1."""
+    max_pairs: Annotated[int, Field(ge=1)] = 1_024
+    """Most (window, claim) pairs of one row; beyond it the row is `unscored(too_many_pairs)`."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Inference threads of one worker; 0 takes all physical cores. With N workers on a machine, cores / N."""
+    take_rows: Annotated[int, Field(ge=1, le=1_000)] = 64
+    """Most rows a worker takes at once."""
+    take_tokens: Annotated[int, Field(ge=1)] = 60_000
+    """Estimated pair tokens a worker takes at once; at most 10 s of work, so measure tokens/s on a slow machine."""
+    lease_s: Annotated[float, Field(ge=2)] = 60.0
+    """Seconds after which a taken row of a dead worker may be taken again. Six times the longest take."""
+    ticker_interval_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """Seconds between a worker's own looks at the table; the latency while Redis is down."""
+    stall_s: Annotated[float, Field(ge=1)] = 45.0
+    """Seconds without progress after which a worker's parent restarts it. Below the lease, above the slowest batch."""
+    worker_metrics_port: Annotated[int, Field(ge=-1, le=65535)] = 0
+    """Port of a worker's `/metrics` on loopback; 0 picks a free one and logs it, -1 serves none."""
+
+    log_format: LogFormat = LogFormat.CONSOLE
+    """`console` for people, `json` for machines."""
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    """Least severe level that is logged."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
+        return value
+
+    @field_validator("threshold")
+    @classmethod
+    def _known_threshold(cls, value: str) -> str:
+        if value in {"strict", "balanced"}:
+            return value
+        try:
+            inside = 0.0 <= float(value) <= 1.0
+        except ValueError:
+            inside = False
+        if not inside:
+            raise ValueError("must be strict, balanced or a number in 0..1")
+        return value
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the sidecar binds a loopback address only."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether a request without a key is refused."""
+        return self.auth is Auth.REQUIRED or not self.loopback
+
+    @property
+    def operating_threshold(self) -> Threshold:
+        """The threshold as the scorer takes it: a name or a number."""
+        return self.threshold if self.threshold in {"strict", "balanced"} else float(self.threshold)
+
+
+def read_settings() -> Settings:
+    """Reads the environment. Raises SettingsInvalidError, which names the variable and the fix."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"ASSAY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_url=False)]
+        raise SettingsInvalidError("; ".join(lines)) from None

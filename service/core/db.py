@@ -1,0 +1,125 @@
+"""The database: engine, transactions, schema check and upgrade."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import exc as sa_exc
+
+from service.core.errors import SchemaMismatchError, StoreUnavailableError
+
+READ_ONLY = {"assay_read_only": True}
+CONNECT_TIMEOUT_S = 3
+STATEMENT_TIMEOUT_MS = 20_000
+_UNAVAILABLE = (sa_exc.OperationalError, sa_exc.InterfaceError, sa_exc.InternalError, sa_exc.TimeoutError)
+
+
+class Database:
+    """Opens transactions; the only holder of an engine in a process."""
+
+    def __init__(self, url: str) -> None:
+        """Makes the engine; connects to nothing yet."""
+        self.engine = _make_engine(url)
+        self._reader = self.engine.execution_options(**READ_ONLY)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, committed at the end. Raises StoreUnavailableError."""
+        with _translated(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One read-only transaction, which waits for no writer. Raises StoreUnavailableError."""
+        with _translated(), self._reader.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except _UNAVAILABLE as error:
+        raise StoreUnavailableError(f"The database did not answer: {type(error).__name__}.") from error
+    except sa_exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailableError("The database closed the connection.") from error
+        raise
+
+
+def _make_engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, connect_args={"timeout": 10, "check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"
+    arguments = {"connect_timeout": CONNECT_TIMEOUT_S, "options": options, "application_name": "assay"}
+    return create_engine(parsed, connect_args=arguments, pool_pre_ping=True, pool_timeout=5, pool_size=10)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
+    del record
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: a transaction that reads first and writes later could otherwise fail at the write.
+    read_only = connection.get_execution_options().get("assay_read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _alembic(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    attributes: dict[str, Any] = config.attributes
+    attributes["connection"] = connection
+    return config
+
+
+def head_revision() -> str:
+    """The schema revision that this version needs."""
+    return ScriptDirectory.from_config(_alembic()).get_current_head() or ""
+
+
+def current_revision(database: Database) -> str | None:
+    """The schema revision that the database has; None for an empty one."""
+    with database.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(database: Database) -> None:
+    """Brings the schema to head. Safe beside another upgrade: the second waits and finds nothing to do."""
+    with database.write() as connection:  # SQLite: BEGIN IMMEDIATE is the lock
+        if database.dialect == "postgresql":
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4207849484)")
+        command.upgrade(_alembic(connection), "head")
+
+
+def require_current(database: Database) -> None:
+    """Raises SchemaMismatchError unless the schema is the one this version needs."""
+    current, head = current_revision(database), head_revision()
+    if current != head:
+        raise SchemaMismatchError(f"The database has schema {current or 'none'}; this version needs {head}.")

@@ -1,0 +1,136 @@
+"""Errors of the sidecar and the workers: each says what went wrong and what to do next.
+
+AssayError
+├── SettingsInvalidError, PolicyInvalidError, StartRefusedError   at start
+├── SchemaMismatchError                                           at start
+├── QueryInvalidError                                             400
+├── KeyMissingError, KeyUnknownError                              401
+├── ScopeMissingError, HostRefusedError                           403
+├── SampleUnknownError                                            404
+├── SampleConflictError                                           409
+├── BodyTooLargeError                                             413
+├── PayloadInvalidError                                           422
+├── OverloadedError                                               429
+└── StoreUnavailableError                                         503
+"""
+
+
+class AssayError(Exception):
+    """Something went wrong."""
+
+    code = "error"  # stable name, part of the HTTP contract
+    next_step = "Report this as a bug."
+
+    def __init__(self, detail: str | None = None, *, field: str | None = None, next_step: str | None = None) -> None:
+        """Takes what happened, the field it is about, and what to do next if the class's own advice is too general."""
+        self.detail = detail or (self.__doc__ or "").strip()
+        self.field = field
+        self.next_step = next_step or type(self).next_step
+        super().__init__(self.detail)
+
+    def __str__(self) -> str:
+        return f"{self.detail} {self.next_step}"
+
+
+class SettingsInvalidError(AssayError):
+    """A setting has no valid value."""
+
+    code = "settings_invalid"
+    next_step = "Correct the environment variable; README.md lists all of them."
+
+
+class PolicyInvalidError(AssayError):
+    """The policy file is not valid."""
+
+    code = "policy_invalid"
+    next_step = "Correct the file and run `assay check FILE`."
+
+
+class StartRefusedError(AssayError):
+    """The process must not start like this."""
+
+    code = "start_refused"
+
+
+class SchemaMismatchError(AssayError):
+    """The database's schema is not the one this version needs."""
+
+    code = "schema_mismatch"
+    next_step = "Run `assay db upgrade`, then start again."
+
+
+class QueryInvalidError(AssayError):
+    """A query parameter has no valid value."""
+
+    code = "query_invalid"
+    next_step = "Correct the query parameter; /docs lists them."
+
+
+class KeyMissingError(AssayError):
+    """This request needs an API key."""
+
+    code = "key_missing"
+    next_step = "Send `Authorization: Bearer KEY`; make a key with `assay keys create`."
+
+
+class KeyUnknownError(AssayError):
+    """The API key is unknown or revoked."""
+
+    code = "key_unknown"
+    next_step = "Check the key with `assay keys list`, or make one with `assay keys create`."
+
+
+class ScopeMissingError(AssayError):
+    """The API key lacks the scope that this request needs."""
+
+    code = "scope_missing"
+    next_step = "Use a key with that scope; `assay keys create --scope SCOPE` makes one."
+
+
+class HostRefusedError(AssayError):
+    """The Host header names no host that this sidecar answers for."""
+
+    code = "host_refused"
+    next_step = "Call it by a name in ASSAY_ALLOWED_HOSTS, or add the name there."
+
+
+class SampleUnknownError(AssayError):
+    """There is no sample of this id: it was sampled out, or never sent."""
+
+    code = "sample_unknown"
+    next_step = "Look at the `decision` that POST /score answered; only samples have a row."
+
+
+class SampleConflictError(AssayError):
+    """Another submission with this id and a different body was accepted before."""
+
+    code = "sample_conflict"
+    next_step = "Send a new id, or the same body."
+
+
+class BodyTooLargeError(AssayError):
+    """The request body is too large."""
+
+    code = "body_too_large"
+    next_step = "Send fewer or smaller submissions, or raise ASSAY_MAX_BODY_BYTES."
+
+
+class PayloadInvalidError(AssayError):
+    """The request body is not a valid submission."""
+
+    code = "payload_invalid"
+    next_step = "Correct the field; /docs shows a valid body."
+
+
+class OverloadedError(AssayError):
+    """Too many samples are waiting to be scored."""
+
+    code = "overloaded"
+    next_step = "Retry later, or add workers (`assay worker`)."
+
+
+class StoreUnavailableError(AssayError):
+    """The database did not answer."""
+
+    code = "store_unavailable"
+    next_step = "Retry with the same id; GET /readyz tells when the database answers again."

@@ -1,0 +1,61 @@
+"""API keys: made at random, shown once, stored as a digest, compared in constant time."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from service.core.store.keys import StoredKey
+
+PREFIX = "assay"
+DEFAULT_TENANT = "default"
+TENANT_PATTERN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_FORM = re.compile(r"assay_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    INGEST = "ingest"  # POST /score, POST /score/batch
+    READ = "read"  # GET samples, rates and metrics
+    ADMIN = "admin"  # everything
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewKey:
+    """A key just made; `text` is shown once and kept nowhere."""
+
+    text: str
+    stored: StoredKey
+
+
+def make_key(*, tenant: str, scopes: frozenset[Scope], note: str, now: datetime) -> NewKey:
+    """A key with 256 random bits, which is why a plain sha256 is enough to store it."""
+    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    stored = StoredKey(
+        id=key_id,
+        tenant=tenant,
+        scopes=frozenset(scope.value for scope in scopes),
+        note=note,
+        secret_sha256=_digest(secret),
+        created_at=now,
+    )
+    return NewKey(text=f"{PREFIX}_{key_id}_{secret}", stored=stored)
+
+
+def split_key(text: str) -> tuple[str, str] | None:
+    """The id and the secret of a key; None if it has not the form of one."""
+    match = _FORM.fullmatch(text)
+    return (match[1], match[2]) if match else None
+
+
+def matches(stored: StoredKey, secret: str) -> bool:
+    """Whether this is the secret of a key that is still valid; constant time."""
+    return hmac.compare_digest(stored.secret_sha256, _digest(secret)) and stored.revoked_at is None
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

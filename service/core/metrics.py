@@ -1,0 +1,66 @@
+"""Prometheus metrics: prefix and unit in the name, closed label sets; a set of them per process, none global."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class SidecarMetrics:
+    """What the sidecar counts of itself."""
+
+    def __init__(self) -> None:
+        """Makes a registry of its own."""
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.submissions = Counter(
+            "assay_submissions_total", "Submissions by what was decided of them.", ["decision"], registry=r
+        )
+        self.requests = Histogram(
+            "assay_request_seconds",
+            "Time to answer, by route template and status.",
+            ["route", "status"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=r,
+        )
+        self.accept = Histogram(
+            "assay_accept_seconds", "Time to commit one group of samples.", buckets=LATENCY_BUCKETS_S, registry=r
+        )
+        self.accept_rows = Histogram(
+            "assay_accept_group_rows", "Samples in one commit.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256), registry=r
+        )
+        self.store_failures = Counter(
+            "assay_store_failures_total", "Transactions that the database failed.", ["operation"], registry=r
+        )
+        self.doorbell = Counter("assay_doorbell_total", "Rings of the doorbell by result.", ["result"], registry=r)
+        self.unflushed = Gauge(
+            "assay_ledger_unflushed_submissions", "Unsampled counts not yet in the database.", registry=r
+        )
+        self.scrape_failures = Counter(
+            "assay_scrape_failures_total", "Scrapes at which the backlog could not be read.", registry=r
+        )
+
+
+class WorkerMetrics:
+    """What a worker counts of itself."""
+
+    def __init__(self) -> None:
+        """Makes a registry of its own."""
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.finished = Counter("assay_finished_samples_total", "Samples finished, by state.", ["state"], registry=r)
+        self.fenced = Counter(
+            "assay_fenced_samples_total", "Finished rows that another worker had taken over.", registry=r
+        )
+        self.failures = Counter("assay_score_failures_total", "Takes that failed.", ["error"], registry=r)
+        self.given_up = Counter("assay_given_up_samples_total", "Rows unscored after failing alone.", registry=r)
+        self.pairs = Counter("assay_pairs_total", "Pairs that the model read.", registry=r)
+        self.stage = Histogram(
+            "assay_stage_seconds", "Time per take and stage.", ["stage"], buckets=LATENCY_BUCKETS_S, registry=r
+        )
+        self.wait = Histogram(
+            "assay_wait_seconds",
+            "Time from receipt to finish of a sample.",
+            buckets=(*LATENCY_BUCKETS_S, 60, 300, 1_800, 7_200),
+            registry=r,
+        )
+        self.ticks = Counter("assay_ticks_total", "Ticks by result.", ["result"], registry=r)

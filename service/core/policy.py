@@ -1,0 +1,102 @@
+"""The policy file: which share of which submissions is sampled. Pure but for `read_policy`."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from service.core.errors import PolicyInvalidError
+
+DEFAULT_RATE = 0.05
+DEFAULT_STRATUM = "default"
+FIELDS = ("route", "model", "release", "tenant")
+TAG_PREFIX = "tags."
+
+Rate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rule(_Part):
+    """One stratum: the submissions whose fields all match, and the share of them that is sampled."""
+
+    name: Name
+    rate: Rate
+    match: dict[str, str | tuple[str, ...]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _known_fields(self) -> Self:
+        for field in self.match:
+            if field not in FIELDS and not (field.startswith(TAG_PREFIX) and len(field) > len(TAG_PREFIX)):
+                raise ValueError(f"unknown field {field!r}; use {', '.join(FIELDS)} or tags.NAME")
+        return self
+
+    def matches(self, fields: Mapping[str, str]) -> bool:
+        """Whether every named field has the value, or one of the values, given."""
+        return all(
+            fields.get(name) == wanted if isinstance(wanted, str) else fields.get(name) in wanted
+            for name, wanted in self.match.items()
+        )
+
+
+class Sampling(_Part):
+    """The `[sampling]` table: the first rule that matches decides, else `rate`."""
+
+    rate: Rate = DEFAULT_RATE
+    salt: str = ""
+    rules: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> Self:
+        names = [DEFAULT_STRATUM, *(rule.name for rule in self.rules)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two strata are named {name!r}; name each rule differently (not {DEFAULT_STRATUM!r})")
+        return self
+
+
+class Policy(_Part):
+    """A whole policy file."""
+
+    sampling: Sampling = Sampling()
+
+    @property
+    def version(self) -> str:
+        """Digest of the policy's meaning: comments and order of keys do not change it."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    def stratum(self, fields: Mapping[str, str]) -> tuple[str, float]:
+        """The stratum and the inclusion probability of a submission with these fields."""
+        for rule in self.sampling.rules:
+            if rule.matches(fields):
+                return rule.name, rule.rate
+        return DEFAULT_STRATUM, self.sampling.rate
+
+
+def parse_policy(text: str) -> Policy:
+    """Validates a policy file whole. Raises PolicyInvalidError, which names each wrong field."""
+    try:
+        return Policy.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyInvalidError(f"Not valid TOML: {error}.") from None
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)]
+        raise PolicyInvalidError("; ".join(lines)) from None
+
+
+def read_policy(path: Path | None) -> Policy:
+    """The policy of a file; the default policy without one. Raises PolicyInvalidError."""
+    if path is None:
+        return Policy()
+    try:
+        return parse_policy(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyInvalidError(f"Cannot read {path}: {error}.") from None

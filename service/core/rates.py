@@ -1,0 +1,135 @@
+"""Rates: the counts of a stretch of time made into buckets with estimates. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from service.core.estimate import Cell, Estimate, bounds, estimate
+from service.core.store.rates import ScoreRow, StateRow, Stretch, Unit
+from service.core.tables import Outcome, State
+
+UNKNOWN = (State.PENDING, State.UNSCORED, Outcome.REJECTED_OVERLOAD)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """What became of every distinct submission of a bucket; `submitted` is the sum of the rest but duplicates."""
+
+    submitted: int
+    sampled_out: int
+    rejected_overload: int
+    pending: int
+    scored: int  # under the bucket's fingerprint
+    scored_by_others: int
+    not_applicable: int
+    unscored: int
+    duplicate: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bucket:
+    """One stretch of time, one group, one fingerprint."""
+
+    start: datetime
+    end: datetime
+    group: Mapping[str, str | None]
+    fingerprint: str | None  # None where nothing was scored
+    flagged: Estimate
+    counts: Counts
+    bound_low: float | None  # None for claims: how many claims an unscored response has is not known
+    bound_high: float | None
+
+
+Place = tuple[int, tuple[str, ...]]  # bucket and group
+
+
+def make_buckets(
+    stretch: Stretch, unit: Unit, confidence: float, *, states: Iterable[StateRow], scored: Iterable[ScoreRow]
+) -> list[Bucket]:
+    """One bucket per time, group and fingerprint that has any submission; in order of these."""
+    state_rows: dict[Place, list[StateRow]] = defaultdict(list)
+    score_rows: dict[Place, dict[str, list[ScoreRow]]] = defaultdict(lambda: defaultdict(list))
+    for state in states:
+        state_rows[state.bucket, state.group].append(state)
+    for score in scored:
+        score_rows[score.bucket, score.group][score.fingerprint].append(score)
+    buckets = []
+    for place in sorted(state_rows):
+        series: dict[str | None, list[ScoreRow]] = {None: []}
+        series = {**score_rows[place]} if place in score_rows else series
+        for fingerprint, rows in sorted(series.items(), key=lambda pair: pair[0] or ""):
+            assembly = _Assembly(stretch, unit, confidence, place, fingerprint)
+            buckets.append(assembly.bucket(state_rows[place], rows))
+    return buckets
+
+
+@dataclass(frozen=True, slots=True)
+class _Assembly:
+    stretch: Stretch
+    unit: Unit
+    confidence: float
+    place: Place
+    fingerprint: str | None
+
+    def bucket(self, states: list[StateRow], rows: list[ScoreRow]) -> Bucket:
+        counts = _count(states, sum(row.scored for row in rows))
+        cells = _cells(states, rows)
+        low, high = bounds(cells) if self.unit is Unit.RESPONSE else (None, None)
+        position, group = self.place
+        width = timedelta(seconds=self.stretch.width_s)
+        start = self.stretch.start + position * width
+        names = zip(self.stretch.group_by, group, strict=True)
+        return Bucket(
+            start=start,
+            end=min(start + width, self.stretch.end),
+            group={name: value or None for name, value in names},
+            fingerprint=self.fingerprint,
+            flagged=estimate(cells, self.confidence),
+            counts=counts,
+            bound_low=low,
+            bound_high=high,
+        )
+
+
+def _count(states: list[StateRow], scored_here: int) -> Counts:
+    total: dict[str, int] = defaultdict(int)
+    for row in states:
+        # A sample that was only scored because a caller waited for it was left out by the hash.
+        total[row.outcome if row.in_rate else Outcome.SAMPLED_OUT] += row.submissions
+    return Counts(
+        submitted=sum(n for outcome, n in total.items() if outcome != Outcome.DUPLICATE),
+        sampled_out=total[Outcome.SAMPLED_OUT],
+        rejected_overload=total[Outcome.REJECTED_OVERLOAD],
+        pending=total[State.PENDING],
+        scored=scored_here,
+        scored_by_others=total[State.SCORED] - scored_here,
+        not_applicable=total[State.NOT_APPLICABLE],
+        unscored=total[State.UNSCORED],
+        duplicate=total[Outcome.DUPLICATE],
+    )
+
+
+def _cells(states: list[StateRow], rows: list[ScoreRow]) -> list[Cell]:
+    unknown: dict[float, int] = defaultdict(int)
+    for state in states:
+        if state.in_rate and state.outcome in UNKNOWN:
+            unknown[state.inclusion_probability] += state.submissions
+        if state.in_rate and state.outcome == State.SCORED:
+            unknown[state.inclusion_probability] += state.submissions
+    for row in rows:  # what other fingerprints scored stays unknown to this one
+        unknown[row.inclusion_probability] -= row.scored
+    known = [
+        Cell(
+            inclusion_probability=row.inclusion_probability,
+            scored=row.scored,
+            k=row.k,
+            m=row.m,
+            kk=row.kk,
+            km=row.km,
+            mm=row.mm,
+        )
+        for row in rows
+    ]
+    left = [Cell(inclusion_probability=p, unknown=n) for p, n in unknown.items() if n > 0 and p > 0]
+    return known + left

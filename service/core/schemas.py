@@ -1,0 +1,259 @@
+"""What goes over HTTP: submissions in, decisions, samples and rates out."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+ALIASES = {
+    "question": ("input", "query", "user_input"),
+    "contexts": ("context", "retrieved_contexts", "retrieval_context"),
+    "response": ("answer", "output", "actual_output"),
+}
+MAX_TAGS = 50
+MAX_FEATURES = 100
+MAX_ALTERNATIVES = 20
+
+Label = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:@/+=~-]{1,200}$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ContextSent(_Sent):
+    """One retrieved passage."""
+
+    id: Label | None = None
+    text: str
+    score: Finite | None = None
+
+
+class Usage(_Sent):
+    """Tokens that the answer cost."""
+
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+
+
+class Submission(_Sent):
+    """One (question, contexts, response) with its metadata."""
+
+    id: Identifier | None = None
+    question: str | None = None
+    contexts: tuple[ContextSent, ...] = ()
+    response: str
+    samples: Annotated[tuple[str, ...], Field(max_length=MAX_ALTERNATIVES)] = ()
+    model: Label | None = None
+    release: Label | None = None
+    prompt_version: Label | None = None
+    route: Label | None = None
+    session_id: Label | None = None
+    trace_id: Label | None = None
+    span_id: Label | None = None
+    response_id: Label | None = None
+    usage: Usage | None = None
+    latency_ms: Amount | None = None
+    ttft_ms: Amount | None = None
+    retrieval_ms: Amount | None = None
+    cost_usd: Amount | None = None
+    tags: Annotated[dict[Name, Annotated[str, Field(max_length=200)]], Field(max_length=MAX_TAGS)] = {}
+    features: Annotated[dict[Name, Finite], Field(max_length=MAX_FEATURES)] = {}
+    occurred_at: AwareDatetime | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _canonical_names(cls, data: Any) -> Any:
+        """Renames aliases; one string, or strings, stand for contexts."""
+        if not isinstance(data, dict):
+            return data
+        renamed = dict(data)
+        for name, aliases in ALIASES.items():
+            for alias in aliases:
+                if alias in renamed:
+                    if name in renamed:
+                        raise ValueError(f"{name} is given twice: also as an alias; send one of them")
+                    renamed[name] = renamed.pop(alias)
+        contexts = renamed.get("contexts")
+        if isinstance(contexts, str):
+            contexts = [contexts]
+        if isinstance(contexts, list | tuple):
+            renamed["contexts"] = [{"text": c} if isinstance(c, str) else c for c in contexts]
+        elif contexts is None:
+            renamed.pop("contexts", None)
+        return renamed
+
+
+EXAMPLE_SUBMISSION = {
+    "id": "chat-7f3a",
+    "question": "How long do I have to return a kettle?",
+    "contexts": [{"id": "returns", "text": "Unused appliances can be returned within 30 days of delivery."}],
+    "response": "You can return the kettle within 30 days of delivery. Return shipping is free.",
+    "release": "2026.2",
+    "route": "support",
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+}
+
+
+class DecisionAnswer(BaseModel):
+    """What was decided of a submission."""
+
+    id: str
+    decision: str
+    reason: str
+    stratum: str
+    inclusion_probability: float
+    policy_version: str
+    status_url: str | None  # null: it has no row
+
+
+class ProblemAnswer(BaseModel):
+    """An error, after RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    field: str | None
+    next_step: str
+    id: str | None = None  # the id under which to retry, where one was made
+
+
+class BatchItemAnswer(BaseModel):
+    """The result of one item of a batch: a decision or a problem."""
+
+    status: int
+    decision: DecisionAnswer | None = None
+    problem: ProblemAnswer | None = None
+
+
+class BatchAnswer(BaseModel):
+    """One result per item, in order."""
+
+    results: list[BatchItemAnswer]
+
+
+class ProbabilityAnswer(BaseModel):
+    """NLI probabilities of the deciding pair."""
+
+    entailment: float
+    neutral: float
+    contradiction: float
+
+
+class EvidenceAnswer(BaseModel):
+    """The span that decided; offsets are code points of the context as sent."""
+
+    context_id: str
+    start: int
+    end: int
+    text: str
+
+
+class ClaimAnswer(BaseModel):
+    """One claim; offsets are code points of the response as sent."""
+
+    start: int
+    end: int
+    text: str
+    verdict: str
+    score: float | None
+    probability: ProbabilityAnswer | None
+    evidence: EvidenceAnswer | None
+
+
+class ScoreAnswer(BaseModel):
+    """One score row."""
+
+    scorer: str
+    fingerprint: str
+    score: float
+    flagged: bool
+    threshold: float
+    claims_checked: int
+    claims_flagged: int
+    pairs: int
+    attributes: dict[str, str]
+    created_at: datetime
+
+
+class SampleAnswer(BaseModel):
+    """A sample and what has become of it. Score, flagged and threshold are null unless it is scored."""
+
+    id: str
+    status: str
+    reason: str | None
+    score: float | None
+    flagged: bool | None
+    threshold: float | None
+    direction: Literal["higher_is_worse"] = "higher_is_worse"
+    received_at: datetime
+    finished_at: datetime | None
+    decision: DecisionAnswer
+    claims: list[ClaimAnswer]
+    scores: list[ScoreAnswer]
+
+
+class RateAnswer(BaseModel):
+    """A rate with its interval; every number null where nothing was scored."""
+
+    rate: float | None
+    ci_low: float | None
+    ci_high: float | None
+    method: str
+
+
+class LabelledRateAnswer(RateAnswer):
+    """A rate that labels corrected."""
+
+    n_labels: int
+
+
+class CountsAnswer(BaseModel):
+    """What became of every distinct submission; `submitted` is the sum of the others but duplicates."""
+
+    submitted: int
+    sampled_out: int
+    rejected_overload: int
+    pending: int
+    scored: int
+    scored_by_others: int  # scored, but under another fingerprint than this bucket's
+    not_applicable: int
+    unscored: int
+    duplicate: int  # samples that were sent again; beside the sum
+
+
+class BucketAnswer(BaseModel):
+    """One stretch of time, one group, one fingerprint."""
+
+    start: datetime
+    end: datetime
+    group: dict[str, str | None]
+    fingerprint: str | None  # null: nothing scored
+    flagged: RateAnswer
+    hallucination: LabelledRateAnswer | None  # null: no labels correct the flagged rate
+    counts: CountsAnswer
+    effective_n: float | None
+    bound_low: float | None
+    bound_high: float | None
+
+
+class RatesAnswer(BaseModel):
+    """Rates with what they are and what they leave out."""
+
+    estimand: str
+    interval_covers: str
+    bounds_cover: str
+    unit: str
+    confidence: float
+    start: datetime
+    end: datetime
+    granularity_s: float
+    group_by: list[str]
+    buckets: list[BucketAnswer]

@@ -1,0 +1,1 @@
+"""All SQL. A caller opens the transaction; nothing here commits."""

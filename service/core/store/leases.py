@@ -1,0 +1,19 @@
+"""Named leases: one holder at a time, by the database's clock."""
+
+from sqlalchemy import BigInteger, Connection, literal, or_, type_coerce
+
+from service.core.clock import database_now
+from service.core.store.dialect import insert
+from service.core.tables import leases
+
+
+def acquire(connection: Connection, name: str, holder: str, seconds: float) -> bool:
+    """Takes or renews the lease; False while another holds it."""
+    until = database_now() + literal(int(seconds * 1_000_000), BigInteger())
+    statement = insert(connection, leases).values(name=name, holder=holder, until=until)
+    statement = statement.on_conflict_do_update(
+        index_elements=["name"],
+        set_={"holder": holder, "until": until},
+        where=or_(leases.c.holder == holder, type_coerce(leases.c.until, BigInteger) < database_now()),
+    )
+    return connection.execute(statement.returning(leases.c.holder)).first() is not None

@@ -1,0 +1,123 @@
+"""Samples: accepted once each, read back whole."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, literal_column, select, tuple_
+
+from service.core.store.dialect import insert
+from service.core.tables import State, claims, samples, scores
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewSample:
+    """A row to accept; the columns of `samples` that a submission fills."""
+
+    tenant: str
+    id: str
+    body_digest: str
+    received_at: datetime
+    decision: str
+    reason: str
+    stratum: str
+    inclusion_probability: float
+    policy_version: str
+    in_rate: bool
+    model: str
+    release: str
+    prompt_version: str
+    route: str
+    question: str | None
+    contexts: list[dict[str, Any]]
+    response: str
+    details: dict[str, Any]
+    urgent: bool  # a caller waits for it
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What is stored of a sample that was sent before: enough to answer as the first time."""
+
+    body_digest: str
+    decision: str
+    reason: str
+    stratum: str
+    inclusion_probability: float
+    policy_version: str
+
+
+# The literal matches the partial index's predicate; a bound parameter would not.
+_PENDING = samples.c.state == literal_column("'pending'")
+_FRESH = {"state": State.PENDING.value, "attempt": 0, "returns": 0, "alone_attempts": 0}
+_KNOWN = ("body_digest", "decision", "reason", "stratum", "inclusion_probability", "policy_version")
+
+
+def accept(connection: Connection, rows: Sequence[NewSample]) -> dict[tuple[str, str], Known]:
+    """Inserts rows, distinct by (tenant, id), as pending; returns those that were there before.
+
+    One statement if all are new, two if any is known.
+    """
+    statement = (
+        insert(connection, samples)
+        .on_conflict_do_nothing(index_elements=["tenant", "id"])
+        .returning(samples.c.tenant, samples.c.id)
+    )
+    inserted = {(r.tenant, r.id) for r in connection.execute(statement, [_columns(row) for row in rows])}
+    known = [(row.tenant, row.id) for row in rows if (row.tenant, row.id) not in inserted]
+    if not known:
+        return {}
+    found = connection.execute(
+        select(samples.c.tenant, samples.c.id, *(samples.c[name] for name in _KNOWN)).where(
+            tuple_(samples.c.tenant, samples.c.id).in_(known)
+        )
+    )
+    return {(r.tenant, r.id): Known(**{name: getattr(r, name) for name in _KNOWN}) for r in found}
+
+
+def _columns(row: NewSample) -> dict[str, Any]:
+    values = asdict(row)
+    values["priority"] = 0 if values.pop("urgent") else 1
+    return values | _FRESH
+
+
+def count_pending(connection: Connection, limit: int) -> int:
+    """Pending rows, counted no further than `limit`."""
+    pending = select(literal_column("1")).select_from(samples).where(_PENDING).limit(limit).subquery()
+    return int(connection.execute(select(func.count()).select_from(pending)).scalar_one())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredSample:
+    """A sample with its scores, oldest first, and the claims of the newest."""
+
+    sample: Row[Any]
+    scores: Sequence[Row[Any]]
+    claims: Sequence[Row[Any]]
+
+
+def read_sample(connection: Connection, tenant: str, sample_id: str) -> StoredSample | None:
+    """The sample of that id, or None."""
+    sample = connection.execute(
+        select(samples).where(samples.c.tenant == tenant, samples.c.id == sample_id)
+    ).one_or_none()
+    if sample is None:
+        return None
+    score_rows = connection.execute(
+        select(scores).where(scores.c.sample_seq == sample.seq).order_by(scores.c.seq)
+    ).all()
+    claim_rows: Sequence[Row[Any]] = ()
+    if score_rows:
+        claim_rows = connection.execute(
+            select(claims).where(claims.c.score_seq == score_rows[-1].seq).order_by(claims.c.position)
+        ).all()
+    return StoredSample(sample=sample, scores=score_rows, claims=claim_rows)
+
+
+def read_state(connection: Connection, tenant: str, sample_id: str) -> str | None:
+    """The state of the sample of that id, or None; one statement."""
+    return connection.execute(
+        select(samples.c.state).where(samples.c.tenant == tenant, samples.c.id == sample_id)
+    ).scalar_one_or_none()

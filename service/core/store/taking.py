@@ -1,0 +1,251 @@
+"""Taking rows: a worker takes pending rows under a lease and finishes them once, whoever else dies.
+
+The attempt number, committed at the take, is the fencing token: a finish counts only while it is still the row's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
+
+from models.types import ClaimResult, NotApplicable, Outcome, Scored, Unscored, UnscoredReason
+from service.core.clock import database_now, from_microseconds
+from service.core.tables import State, claims, samples, scores
+
+ALONE_LIMIT = 3  # failures alone after which a row is given up
+
+_PENDING = samples.c.state == literal_column("'pending'")
+_LEASE = type_coerce(samples.c.lease_until, BigInteger)
+_FREE = or_(samples.c.lease_until.is_(None), database_now() > _LEASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TakeLimits:
+    """How much one take may hold."""
+
+    rows: int
+    tokens: int  # estimated pair tokens; the first row is taken whatever it costs
+    lease_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """A row that this worker holds."""
+
+    seq: int
+    attempt: int
+    alone: bool
+    question: str | None
+    contexts: list[dict[str, Any]]
+    response: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """A taken row with its outcome."""
+
+    taken: Taken
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoredBy:
+    """Who scored, as stored with each score."""
+
+    scorer: str
+    fingerprint: str
+    attributes: dict[str, str]
+
+
+def _candidates(fresh: bool, limit: int) -> Select[Any]:  # noqa: FBT001 - reads as a word at both calls
+    untouched = samples.c.attempt == samples.c.returns
+    earlier = untouched if fresh else and_(~untouched, samples.c.alone_attempts < ALONE_LIMIT)
+    return (
+        select(samples.c.seq, samples.c.tokens)
+        .where(_PENDING, _FREE, earlier)
+        .order_by(samples.c.priority, samples.c.seq)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _hold(connection: Connection, seqs: Sequence[int], lease_s: float, *, alone: bool) -> list[Taken]:
+    values: dict[Any, Any] = {
+        samples.c.attempt: samples.c.attempt + 1,
+        samples.c.lease_until: database_now() + literal(int(lease_s * 1_000_000), BigInteger()),
+    }
+    if alone:
+        values[samples.c.alone_attempts] = samples.c.alone_attempts + 1
+    statement = (
+        update(samples)
+        .where(samples.c.seq.in_(seqs))
+        .values(values)
+        .returning(
+            samples.c.seq,
+            samples.c.attempt,
+            samples.c.question,
+            samples.c.contexts,
+            samples.c.response,
+            samples.c.received_at,
+        )
+    )
+    rows = connection.execute(statement).all()
+    taken = [Taken(alone=alone, **row._asdict()) for row in rows]
+    order = {seq: position for position, seq in enumerate(seqs)}
+    return sorted(taken, key=lambda row: order[row.seq])
+
+
+def take_fresh(connection: Connection, limits: TakeLimits) -> list[Taken]:
+    """Takes never-taken rows, those that a caller waits for first, then oldest first, up to the limits."""
+    held: list[int] = []
+    tokens = 0
+    for row in connection.execute(_candidates(fresh=True, limit=limits.rows)):
+        tokens += row.tokens
+        if held and tokens > limits.tokens:
+            break
+        held.append(row.seq)
+    return _hold(connection, held, limits.lease_s, alone=False) if held else []
+
+
+def take_alone(connection: Connection, limits: TakeLimits) -> list[Taken]:
+    """Takes one row that was taken before and not finished: alone, so that it can condemn no other."""
+    held = [row.seq for row in connection.execute(_candidates(fresh=False, limit=1))]
+    return _hold(connection, held, limits.lease_s, alone=True) if held else []
+
+
+def release(connection: Connection, rows: Sequence[Taken], *, failed: bool) -> None:
+    """Gives rows back at once; unless they failed, the take counts for nothing."""
+    for row in rows:
+        values: dict[Any, Any] = {samples.c.lease_until: None}
+        if not failed:
+            values[samples.c.returns] = samples.c.returns + 1
+        if row.alone and not failed:
+            values[samples.c.alone_attempts] = samples.c.alone_attempts - 1
+        connection.execute(update(samples).where(_held_by(row)).values(values))
+
+
+def _held_by(row: Taken) -> Any:
+    return and_(samples.c.seq == row.seq, samples.c.attempt == row.attempt, _PENDING)
+
+
+def finish(connection: Connection, rows: Sequence[Finished], by: ScoredBy, now: datetime) -> list[Finished]:
+    """Writes state, score and claims of each row that is still held; returns those that counted."""
+    counted = []
+    for row in rows:
+        state, reason = _final(row.outcome)
+        statement = (
+            update(samples)
+            .where(_held_by(row.taken))
+            .values(state=state, state_reason=reason, finished_at=now, lease_until=None)
+        )
+        if connection.execute(statement).rowcount == 1:
+            counted.append(row)
+            if isinstance(row.outcome, Scored):
+                _write_score(connection, row.taken.seq, row.outcome, by, now)
+    return counted
+
+
+def _final(outcome: Outcome) -> tuple[State, str | None]:
+    match outcome:
+        case Scored():
+            return State.SCORED, None
+        case NotApplicable():
+            return State.NOT_APPLICABLE, outcome.reason.value
+        case Unscored():
+            return State.UNSCORED, outcome.reason.value
+
+
+def _write_score(connection: Connection, seq: int, outcome: Scored, by: ScoredBy, now: datetime) -> None:
+    names = ("score", "flagged", "threshold", "claims_checked", "claims_flagged", "pairs")
+    result = connection.execute(
+        scores.insert().values(
+            sample_seq=seq,
+            scorer=by.scorer,
+            fingerprint=by.fingerprint,
+            attributes=by.attributes,
+            created_at=now,
+            **{name: getattr(outcome, name) for name in names},
+        )
+    )
+    key = result.inserted_primary_key
+    if key and outcome.claims:
+        connection.execute(
+            claims.insert(), [_claim_row(key[0], position, claim) for position, claim in enumerate(outcome.claims)]
+        )
+
+
+def _claim_row(score_seq: int, position: int, claim: ClaimResult) -> dict[str, Any]:
+    probability, evidence = claim.probability, claim.evidence
+    return {
+        "score_seq": score_seq,
+        "position": position,
+        "start": claim.start,
+        "end": claim.end,
+        "verdict": claim.verdict.value,
+        "score": claim.score,
+        "entailment": probability.entailment if probability else None,
+        "neutral": probability.neutral if probability else None,
+        "contradiction": probability.contradiction if probability else None,
+        "evidence_context": evidence.context_index if evidence else None,
+        "evidence_start": evidence.start if evidence else None,
+        "evidence_end": evidence.end if evidence else None,
+    }
+
+
+def give_up(connection: Connection, now: datetime) -> int:
+    """Marks rows that failed alone too often `unscored(failed_alone)`; returns how many."""
+    statement = (
+        update(samples)
+        .where(_PENDING, _FREE, samples.c.alone_attempts >= ALONE_LIMIT)
+        .values(
+            state=State.UNSCORED,
+            state_reason=UnscoredReason.FAILED_ALONE.value,
+            finished_at=now,
+            lease_until=None,
+        )
+    )
+    return int(connection.execute(statement).rowcount)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backlog:
+    """What is pending."""
+
+    pending: int
+    takeable: int  # pending and under no lease
+    oldest_received_at: datetime | None  # of the pending rows
+
+
+def backlog(connection: Connection) -> Backlog:
+    """Counts the pending rows; one statement."""
+    row = connection.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(case((_FREE, 1), else_=0)), 0),
+            func.min(type_coerce(samples.c.received_at, BigInteger)),
+        ).where(_PENDING)
+    ).one()
+    oldest = None if row[2] is None else from_microseconds(int(row[2]))
+    return Backlog(pending=int(row[0]), takeable=int(row[1]), oldest_received_at=oldest)
+
+
+def any_takeable(connection: Connection) -> bool:
+    """Whether any pending row is under no lease; cost does not grow with the backlog."""
+    statement = select(samples.c.seq).where(_PENDING, _FREE).limit(1)
+    return connection.execute(statement).first() is not None

@@ -1,0 +1,184 @@
+"""The tables. `migrations/` makes them; a test holds the two equal."""
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from service.core.clock import UtcTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only in INTEGER columns
+
+
+class State(StrEnum):
+    """What has become of a sample."""
+
+    PENDING = "pending"  # accepted, not finished; also while taken, under a lease
+    SCORED = "scored"  # has a score row
+    NOT_APPLICABLE = "not_applicable"  # nothing to check
+    UNSCORED = "unscored"  # should have been scored and could not be
+
+
+class Outcome(StrEnum):
+    """What became of a submission that has no row of its own."""
+
+    SAMPLED_OUT = "sampled_out"  # not chosen
+    DUPLICATE = "duplicate"  # the same sample sent again
+    REJECTED_OVERLOAD = "rejected_overload"  # chosen, but too many rows were pending
+
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("seq", Key, primary_key=True, autoincrement=True),
+    Column("tenant", String(64), nullable=False),
+    Column("id", String(200), nullable=False),
+    Column("body_digest", String(64), nullable=False),  # same id and same digest: the same submission
+    Column("received_at", UtcTime, nullable=False),
+    # how it was chosen
+    Column("decision", String(32), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("stratum", String(64), nullable=False),
+    Column("inclusion_probability", Float, nullable=False),
+    Column("policy_version", String(64), nullable=False),
+    Column("in_rate", Boolean, nullable=False),  # false: scored on request although the hash left it out
+    # what rates are grouped by; empty when the caller gave none
+    Column("model", String(200), nullable=False),
+    Column("release", String(200), nullable=False),
+    Column("prompt_version", String(200), nullable=False),
+    Column("route", String(200), nullable=False),
+    # what was said
+    Column("question", Text),
+    Column("contexts", JSON, nullable=False),  # [{id, text, score}]
+    Column("response", Text, nullable=False),
+    Column("details", JSON, nullable=False),  # everything else the caller sent
+    # what has become of it
+    Column("state", String(16), nullable=False),
+    Column("state_reason", String(64)),
+    Column("finished_at", UtcTime),
+    # taking
+    Column("priority", Integer, nullable=False),  # lowest first: 0 if a caller waits for it, else 1
+    Column("tokens", Integer, nullable=False),  # estimated pair tokens
+    Column("attempt", Integer, nullable=False),  # the fencing token: counts takes, only ever grows
+    Column("returns", Integer, nullable=False),  # takes given back untouched; a row with attempt > returns goes alone
+    Column("alone_attempts", Integer, nullable=False),  # takes alone; only these count towards giving up
+    Column("lease_until", UtcTime),
+    UniqueConstraint("tenant", "id"),
+    CheckConstraint("inclusion_probability >= 0 AND inclusion_probability <= 1", name="probability"),
+    Index("ix_samples_rate", "tenant", "received_at"),
+    Index(
+        "ix_samples_pending",
+        "priority",
+        "seq",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("seq", Key, primary_key=True, autoincrement=True),
+    Column("sample_seq", Key, ForeignKey("samples.seq"), nullable=False),
+    Column("scorer", String(32), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("score", Float, nullable=False),
+    Column("flagged", Boolean, nullable=False),
+    Column("threshold", Float, nullable=False),
+    Column("claims_checked", Integer, nullable=False),
+    Column("claims_flagged", Integer, nullable=False),
+    Column("pairs", Integer, nullable=False),
+    Column("attributes", JSON, nullable=False),  # backend, processor features
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("sample_seq", "scorer", "fingerprint"),
+    CheckConstraint("score >= 0 AND score <= 1", name="score"),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("score_seq", Key, ForeignKey("scores.seq"), primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("score", Float),
+    Column("entailment", Float),
+    Column("neutral", Float),
+    Column("contradiction", Float),
+    Column("evidence_context", Integer),  # position of the context
+    Column("evidence_start", Integer),
+    Column("evidence_end", Integer),
+)
+
+# Counts of submissions that have no row, by minute. One primary key, so that flushes add up.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("minute", UtcTime, primary_key=True),
+    Column("tenant", String(64), primary_key=True),
+    Column("outcome", String(32), primary_key=True),
+    Column("stratum", String(64), primary_key=True),
+    Column("inclusion_probability", Float, primary_key=True),
+    Column("policy_version", String(64), primary_key=True),
+    Column("model", String(200), primary_key=True),
+    Column("release", String(200), primary_key=True),
+    Column("prompt_version", String(200), primary_key=True),
+    Column("route", String(200), primary_key=True),
+    Column("submissions", BigInteger, nullable=False),
+    Index("ix_ledger_rate", "tenant", "minute"),
+)
+
+# Which flushes were counted, so that a retried one counts once.
+ledger_flushes = Table(
+    "ledger_flushes",
+    metadata,
+    Column("replica", String(64), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("flushed_at", UtcTime, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("scopes", String(64), nullable=False),  # comma-separated
+    Column("note", String(200), nullable=False),
+    Column("secret_sha256", String(64), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("revoked_at", UtcTime),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", UtcTime, nullable=False),
+)

@@ -1,0 +1,203 @@
+"""Intake: a validated submission becomes a decision, and a row if it is chosen."""
+
+import asyncio
+import hashlib
+import json
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from service.core.clock import utc_now
+from service.core.errors import OverloadedError, StoreUnavailableError
+from service.core.metrics import SidecarMetrics
+from service.core.policy import Policy
+from service.core.schemas import DecisionAnswer, Submission
+from service.core.store.ledger import LedgerKey
+from service.core.store.samples import NewSample
+from service.core.tables import Outcome
+from service.ledger import Ledger
+from service.sampling import Choice, Decision, Reason, decide
+from service.writer import Fate, Writer, Written
+
+CHARS_PER_TOKEN = 4  # of English text; only balances how much a worker takes at once
+CHARS_PER_CLAIM = 120
+OWN_COLUMNS = {"id", "question", "contexts", "response", "model", "release", "prompt_version", "route"}
+GROUPED = ("model", "release", "prompt_version", "route")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyInForce:
+    """A policy with its version, computed once."""
+
+    policy: Policy
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """A submission on its way: decided, and handed to the writer if chosen."""
+
+    id: str
+    tenant: str
+    submission: Submission
+    decision: Decision
+    row: "Future[Written] | None"
+
+
+class Intake:
+    """Decides and stores; `receive` does no I/O for what is not sampled."""
+
+    def __init__(self, *, writer: Writer, ledger: Ledger, metrics: SidecarMetrics, timeout_s: float) -> None:
+        """`timeout_s`: how long to wait for a commit."""
+        self._writer = writer
+        self._ledger = ledger
+        self._metrics = metrics
+        self._timeout_s = timeout_s
+        self.policy = PolicyInForce(policy=Policy(), version=Policy().version)
+
+    def receive(self, submission: Submission, tenant: str, *, forced: bool = False) -> Received:
+        """Decides a submission and hands its row to the writer. `settle` waits for the commit."""
+        in_force = self.policy
+        sample_id = submission.id or uuid4().hex
+        decision = decide(
+            unit=submission.trace_id or sample_id,
+            fields=_policy_fields(submission, tenant),
+            policy=in_force.policy,
+            policy_version=in_force.version,
+            forced=forced,
+        )
+        row: Future[Written] | None = None
+        if decision.choice is Choice.SAMPLED_OUT:
+            self._count(Outcome.SAMPLED_OUT, submission, tenant, decision)
+        else:
+            try:
+                row = self._writer.submit(_new_sample(sample_id, submission, tenant, decision, urgent=forced))
+            except OverloadedError:
+                row = Future()
+                row.set_result(Written(fate=Fate.OVERLOAD))
+        return Received(id=sample_id, tenant=tenant, submission=submission, decision=decision, row=row)
+
+    async def settle(self, received: Received) -> DecisionAnswer:
+        """Waits for the commit and answers.
+
+        Raises SampleConflictError, StoreUnavailableError, or OverloadedError for one that a caller waits for.
+        """
+        decision = received.decision
+        if received.row is None:
+            self._metrics.submissions.labels(decision.choice).inc()
+            return _answer(received.id, decision, stored=False)
+        written = await self._written(received.row)
+        if written.fate is Fate.OVERLOAD:
+            return self._overloaded(received)
+        if written.fate is Fate.DUPLICATE and written.known:
+            self._count(Outcome.DUPLICATE, received.submission, received.tenant, decision)
+            self._metrics.submissions.labels("duplicate").inc()
+            decision = Decision(
+                choice=Choice(written.known.decision),
+                reason=Reason(written.known.reason),
+                stratum=written.known.stratum,
+                inclusion_probability=written.known.inclusion_probability,
+                policy_version=written.known.policy_version,
+            )
+        else:
+            self._metrics.submissions.labels(decision.choice).inc()
+        return _answer(received.id, decision, stored=True)
+
+    async def _written(self, row: "Future[Written]") -> Written:
+        try:
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(row)), self._timeout_s)
+        except TimeoutError:
+            row.cancel()  # withdraws it if its commit has not begun; else the same id makes the retry safe
+            raise StoreUnavailableError("The database did not commit in time.") from None
+
+    def _overloaded(self, received: Received) -> DecisionAnswer:
+        decision = received.decision
+        forced = decision.choice is Choice.FORCED
+        outcome = Outcome.SAMPLED_OUT if forced else Outcome.REJECTED_OVERLOAD
+        self._count(outcome, received.submission, received.tenant, decision)
+        self._metrics.submissions.labels(Choice.REJECTED_OVERLOAD).inc()
+        if forced:
+            raise OverloadedError
+        rejected = Decision(
+            choice=Choice.REJECTED_OVERLOAD,
+            reason=Reason.OVERLOAD,
+            stratum=decision.stratum,
+            inclusion_probability=decision.inclusion_probability,
+            policy_version=decision.policy_version,
+        )
+        return _answer(received.id, rejected, stored=False)
+
+    def _count(self, outcome: Outcome, submission: Submission, tenant: str, decision: Decision) -> None:
+        self._ledger.count(
+            LedgerKey(
+                minute=utc_now().replace(second=0, microsecond=0),
+                tenant=tenant,
+                outcome=outcome,
+                stratum=decision.stratum,
+                inclusion_probability=decision.inclusion_probability,
+                policy_version=decision.policy_version,
+                **{name: getattr(submission, name) or "" for name in GROUPED},
+            )
+        )
+
+
+def _policy_fields(submission: Submission, tenant: str) -> dict[str, str]:
+    fields = {f"tags.{name}": value for name, value in submission.tags.items()}
+    fields["tenant"] = tenant
+    for name in ("route", "model", "release"):
+        value = getattr(submission, name)
+        if value is not None:
+            fields[name] = value
+    return fields
+
+
+def _new_sample(sample_id: str, submission: Submission, tenant: str, decision: Decision, *, urgent: bool) -> NewSample:
+    sent = submission.model_dump(mode="json", exclude_unset=True)
+    contexts = [
+        {"id": c.id if c.id is not None else str(position), "text": c.text, "score": c.score}
+        for position, c in enumerate(submission.contexts)
+    ]
+    return NewSample(
+        tenant=tenant,
+        id=sample_id,
+        body_digest=_digest(sent),
+        received_at=utc_now(),
+        decision=decision.choice.value,
+        reason=decision.reason.value,
+        stratum=decision.stratum,
+        inclusion_probability=decision.inclusion_probability,
+        policy_version=decision.policy_version,
+        in_rate=decision.in_rate,
+        question=submission.question,
+        contexts=contexts,
+        response=submission.response,
+        details={name: value for name, value in sent.items() if name not in OWN_COLUMNS},
+        urgent=urgent,
+        tokens=_estimated_tokens(submission),
+        **{name: getattr(submission, name) or "" for name in GROUPED},
+    )
+
+
+def _digest(sent: dict[str, Any]) -> str:
+    canonical = json.dumps(sent, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _estimated_tokens(submission: Submission) -> int:
+    characters = sum(len(context.text) for context in submission.contexts)
+    claims = 1 + len(submission.response) // CHARS_PER_CLAIM
+    return min((characters // CHARS_PER_TOKEN + 64) * claims, 2**31 - 1)
+
+
+def _answer(sample_id: str, decision: Decision, *, stored: bool) -> DecisionAnswer:
+    return DecisionAnswer(
+        id=sample_id,
+        decision=decision.choice.value,
+        reason=decision.reason.value,
+        stratum=decision.stratum,
+        inclusion_probability=decision.inclusion_probability,
+        policy_version=decision.policy_version,
+        status_url=f"/score/{quote(sample_id, safe='')}" if stored else None,
+    )

@@ -1,0 +1,93 @@
+"""The unsampled counts of one sidecar: kept in memory, flushed every second, each flush counted once."""
+
+import threading
+from collections import Counter
+from uuid import uuid4
+
+from prometheus_client import Gauge
+
+from service.core.clock import utc_now
+from service.core.db import Database
+from service.core.errors import AssayError
+from service.core.log import log
+from service.core.store.ledger import Flush, LedgerKey, add_flush
+
+MAX_KEYS = 10_000  # distinct keys between two flushes; beyond it the grouping fields become OTHER
+OTHER = "(other)"
+
+
+class Ledger:
+    """Counts submissions that get no row. `count` does no I/O; a thread of its own flushes."""
+
+    def __init__(self, database: Database, interval_s: float, unflushed: Gauge) -> None:
+        """Starts nothing yet."""
+        self._database = database
+        self._interval_s = interval_s
+        self._unflushed = unflushed
+        self._replica = uuid4().hex
+        self._sequence = 0
+        self._lock = threading.Lock()
+        self._counts: Counter[LedgerKey] = Counter()
+        self._in_flight: Flush | None = None  # kept unchanged until it is known to be counted
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+
+    def start(self) -> None:
+        """Starts flushing."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops the thread and flushes what is left."""
+        self._stop.set()
+        self._thread.join()
+        while self._flush() and self._counts:
+            pass
+
+    def count(self, key: LedgerKey) -> None:
+        """Counts one submission."""
+        with self._lock:
+            if key not in self._counts and len(self._counts) >= MAX_KEYS:
+                key = _without_groups(key)
+            self._counts[key] += 1
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval_s):
+            self._flush()
+
+    def _flush(self) -> bool:
+        with self._lock:
+            if self._in_flight is None and self._counts:
+                self._sequence += 1
+                self._in_flight = Flush(replica=self._replica, sequence=self._sequence, counts=self._counts)
+                self._counts = Counter()
+            waiting = self._in_flight
+        if waiting is None:
+            return True
+        try:
+            with self._database.write() as connection:
+                add_flush(connection, waiting, utc_now())
+        except AssayError as error:
+            log.warning("ledger_flush_failed", error=error.code)
+            self._unflushed.set(sum(waiting.counts.values()) + sum(self._counts.values()))
+            return False
+        except Exception:  # noqa: BLE001 - the thread must live: these counts are tried again
+            log.exception("ledger_flush_failed")
+            return False
+        self._in_flight = None
+        self._unflushed.set(0)
+        return True
+
+
+def _without_groups(key: LedgerKey) -> LedgerKey:
+    return LedgerKey(
+        minute=key.minute,
+        tenant=key.tenant,
+        outcome=key.outcome,
+        stratum=key.stratum,
+        inclusion_probability=key.inclusion_probability,
+        policy_version=key.policy_version,
+        model=OTHER,
+        release=OTHER,
+        prompt_version=OTHER,
+        route=OTHER,
+    )

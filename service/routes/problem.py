@@ -1,0 +1,94 @@
+"""Problems: the one table from error to HTTP status, and RFC 9457 answers."""
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from service.core import errors
+from service.core.log import log
+from service.core.schemas import ProblemAnswer
+
+STATUS: dict[type[errors.AssayError], int] = {
+    errors.QueryInvalidError: 400,
+    errors.KeyMissingError: 401,
+    errors.KeyUnknownError: 401,
+    errors.ScopeMissingError: 403,
+    errors.HostRefusedError: 403,
+    errors.SampleUnknownError: 404,
+    errors.SampleConflictError: 409,
+    errors.BodyTooLargeError: 413,
+    errors.PayloadInvalidError: 422,
+    errors.OverloadedError: 429,
+    errors.StoreUnavailableError: 503,
+    # Raised at start only; here so that the table is whole.
+    errors.SettingsInvalidError: 500,
+    errors.PolicyInvalidError: 500,
+    errors.StartRefusedError: 500,
+    errors.SchemaMismatchError: 500,
+}
+RETRY_AFTER_S = {429: "5", 503: "2"}
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(error: errors.AssayError, sample_id: str | None = None) -> ProblemAnswer:
+    """The answer for an error."""
+    return ProblemAnswer(
+        type=f"urn:assay:problem:{error.code}",
+        title=(type(error).__doc__ or "").strip(),
+        status=STATUS[type(error)],
+        code=error.code,
+        detail=error.detail,
+        field=error.field,
+        next_step=error.next_step,
+        id=sample_id,
+    )
+
+
+def problem_response(error: errors.AssayError, sample_id: str | None = None) -> JSONResponse:
+    """The HTTP response for an error."""
+    answer = problem(error, sample_id)
+    headers = {"Retry-After": RETRY_AFTER_S[answer.status]} if answer.status in RETRY_AFTER_S else {}
+    if answer.status == 401:  # noqa: PLR2004 - the status's own number says it best
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(answer.model_dump(), answer.status, headers, media_type=MEDIA_TYPE)
+
+
+async def on_assay_error(request: Request, error: Exception) -> JSONResponse:
+    """Answers an AssayError."""
+    del request
+    if not isinstance(error, errors.AssayError):  # never: it is registered for that class alone
+        raise error
+    return problem_response(error)
+
+
+async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+    """Answers what the framework refuses: an unknown path, a wrong method."""
+    del request
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = str(error.detail) if isinstance(error, HTTPException) else "error"
+    answer = ProblemAnswer(
+        type="about:blank",
+        title=detail,
+        status=status,
+        code=detail.lower().replace(" ", "_"),
+        detail=f"{detail}.",
+        field=None,
+        next_step="GET /docs lists the paths and methods.",
+    )
+    headers = getattr(error, "headers", None)
+    return JSONResponse(answer.model_dump(), status, headers, media_type=MEDIA_TYPE)
+
+
+async def on_bug(request: Request, error: Exception) -> JSONResponse:
+    """Answers what should never happen, and logs where; never the request's text."""
+    log.error("request_failed", route=request.url.path.split("/")[1], error=type(error).__name__, exc_info=error)
+    answer = ProblemAnswer(
+        type="urn:assay:problem:bug",
+        title="This is a bug.",
+        status=500,
+        code="bug",
+        detail="The sidecar failed; its log says where.",
+        field=None,
+        next_step="Report it with the log lines of event `request_failed`.",
+    )
+    return JSONResponse(answer.model_dump(), 500, media_type=MEDIA_TYPE)

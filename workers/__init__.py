@@ -1,0 +1,1 @@
+"""What runs beside the sidecar: workers, their ticker, and the command line."""

@@ -1,0 +1,160 @@
+"""The resident worker process: model loaded once, then jobs and ticks until told to stop."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import prometheus_client
+from models.load import ScorerConfig, load_scorer
+from rq import SimpleWorker
+from rq.exceptions import StopRequested
+from rq.serializers import JSONSerializer
+
+from models.types import ModelError, Scorer
+from service.core.config import Settings, read_settings
+from service.core.db import Database, require_current
+from service.core.errors import AssayError, StoreUnavailableError
+from service.core.log import configure_logging, log
+from service.core.metrics import WorkerMetrics
+from service.core.queue import Doorbell, connect
+from service.core.store.taking import TakeLimits
+from workers.jobs import make_resident
+from workers.pipeline import Pipeline
+from workers.progress import Progress
+from workers.ticker import Ticker
+
+EXIT_MISCONFIGURED = 78  # EX_CONFIG: the parent must not start it again
+LISTEN_S = 1  # how long one blocking look at the queue lasts
+REST_S = 2.0  # after Redis failed
+
+
+class ResidentWorker(SimpleWorker):
+    """RQ's worker in one process, which leaves signals to us and looks up every second."""
+
+    max_connection_wait_time = REST_S  # RQ would sleep up to a minute, deaf to a stop
+    progress: Progress
+
+    @property
+    def dequeue_timeout(self) -> int:
+        """Seconds of one blocking look."""
+        return LISTEN_S
+
+    def _install_signal_handlers(self) -> None:
+        """Ours stay installed."""
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """RQ's heartbeat between two looks: the one place where stopping loses nothing."""
+        super().heartbeat(timeout, pipeline)
+        if pipeline is None and self.progress.stopping:
+            raise StopRequested
+
+
+def main() -> int:
+    """Runs one worker; its exit status. The first argument is the pipe to the parent, if there is one."""
+    progress = Progress(int(sys.argv[1]) if len(sys.argv) > 1 else None)
+    _stop_on_signals(progress)
+    try:
+        settings = read_settings()
+        configure_logging(settings)
+        database = _open_database(settings, progress)
+        scorer = load_scorer(_scorer_config(settings)) if database else None
+    except (AssayError, ModelError) as error:
+        print(f"assay worker: {error}", file=sys.stderr)  # noqa: T201 - before logging is set up
+        return EXIT_MISCONFIGURED
+    if database and scorer:
+        _work(settings, database, scorer, progress)
+        database.close()
+    return 0
+
+
+def _stop_on_signals(progress: Progress) -> None:
+    def stop(signum: int, frame: FrameType | None) -> None:
+        del signum, frame
+        progress.request_stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _scorer_config(settings: Settings) -> ScorerConfig:
+    return ScorerConfig(
+        kind=settings.scorer.value,
+        threshold=settings.operating_threshold,
+        max_pairs=settings.max_pairs,
+        threads=settings.threads,
+    )
+
+
+def _open_database(settings: Settings, progress: Progress) -> Database | None:
+    """Waits for the database; None if told to stop meanwhile. Raises SchemaMismatchError."""
+    database = Database(settings.database_url.get_secret_value())
+    while True:
+        try:
+            require_current(database)
+        except StoreUnavailableError as error:
+            log.warning("database_awaited", error=error.code)
+            progress.beat()
+            if progress.wait(REST_S):
+                return None
+        else:
+            return database
+
+
+def _work(settings: Settings, database: Database, scorer: Scorer, progress: Progress) -> None:
+    metrics = WorkerMetrics()
+    limits = TakeLimits(rows=settings.take_rows, tokens=settings.take_tokens, lease_s=settings.lease_s)
+    pipeline = Pipeline(database=database, scorer=scorer, limits=limits, progress=progress, metrics=metrics)
+    make_resident(pipeline)
+    redis_url = settings.redis_url.get_secret_value()
+    ticker = Ticker(
+        database=database,
+        doorbell=Doorbell(connect(redis_url), settings.queue_name),
+        pipeline=pipeline,
+        progress=progress,
+        metrics=metrics,
+        interval_s=settings.ticker_interval_s,
+    )
+    port = _serve_metrics(settings.worker_metrics_port, metrics)
+    log.info("worker_started", pid=os.getpid(), scorer=scorer.name, fingerprint=scorer.fingerprint, metrics_port=port)
+    ticker.start()
+    _listen(settings.queue_name, redis_url, progress)
+    ticker.join()
+    log.info("worker_stopped", pid=os.getpid())
+
+
+def _serve_metrics(port: int, metrics: WorkerMetrics) -> int | None:
+    if port < 0:
+        return None
+    try:
+        server, _ = prometheus_client.start_http_server(port, "127.0.0.1", metrics.registry)
+    except OSError as error:
+        log.warning("metrics_port_taken", port=port, error=str(error), fix="set ASSAY_WORKER_METRICS_PORT")
+        return None
+    return int(server.server_port)
+
+
+def _listen(queue_name: str, redis_url: str, progress: Progress) -> None:
+    """Answers the doorbell until told to stop; while Redis is away the ticker goes on alone."""
+    while not progress.stopping:
+        connection = connect(redis_url, timeout_s=None)
+        try:
+            worker = ResidentWorker(
+                [queue_name],
+                connection=connection,
+                serializer=JSONSerializer,
+                maintenance_interval=60,
+                log_job_description=False,
+            )
+            worker.progress = progress
+            worker.work(logging_level="ERROR")
+        except Exception as error:  # noqa: BLE001 - whatever RQ or Redis raises, the worker goes on listening
+            log.warning("listening_failed", error=type(error).__name__)
+        finally:
+            connection.close()
+        progress.wait(REST_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

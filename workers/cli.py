@@ -1,0 +1,207 @@
+"""The command line, `assay`."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from service.core.clock import utc_now
+from service.core.config import Settings, read_settings
+from service.core.db import Database, head_revision, require_current, upgrade
+from service.core.errors import AssayError, StartRefusedError
+from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key
+from service.core.log import configure_logging
+from service.core.policy import DEFAULT_STRATUM, Policy, Rule, read_policy
+from service.core.store.keys import add_key, all_keys, revoke_key
+from workers.main import Parent
+from workers.up import UpOptions, check_port, up
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="How often does our LLM make things up?")
+keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
+db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
+app.add_typer(keys_app, name="keys")
+app.add_typer(db_app, name="db")
+
+EXIT_REFUSED = 2
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Prints an error of ours as a sentence, without a traceback, and exits with status 2."""
+    try:
+        yield
+    except AssayError as error:
+        typer.echo(f"assay: {error.detail}\n  {error.next_step}", err=True)
+        raise typer.Exit(EXIT_REFUSED) from None
+
+
+def _settings() -> Settings:
+    settings = read_settings()
+    configure_logging(settings)
+    return settings
+
+
+@contextlib.contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    with contextlib.closing(Database(settings.database_url.get_secret_value())) as database:
+        yield database
+
+
+@app.command("up")
+def up_command(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="End after the demo's summary.")] = False,
+    demo: Annotated[bool, typer.Option(help="Replay the demo traffic, sampled at 100%.")] = True,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+) -> None:
+    """Runs everything on this machine: embedded Redis, SQLite, sidecar, worker, demo traffic."""
+    with _explained():
+        up(_quiet(_settings()), UpOptions(once=once, demo=demo, workers=workers), Console(highlight=False))
+
+
+def _quiet(settings: Settings) -> Settings:
+    # The children's routine lines would drown the summary; warnings still come through.
+    if "ASSAY_LOG_LEVEL" not in os.environ:
+        os.environ["ASSAY_LOG_LEVEL"] = "WARNING"
+        return _settings()
+    return settings
+
+
+@app.command()
+def serve() -> None:
+    """Runs the sidecar."""
+    with _explained():
+        settings = _settings()
+        read_policy(settings.policy_file)
+        check_port(settings)
+        _check_start(settings)
+        config = uvicorn.Config(
+            "service.app:from_environment",
+            factory=True,
+            host=settings.host.strip("[]"),
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)
+        uvicorn.Server(config).run()
+
+
+def _check_start(settings: Settings) -> None:
+    """Refuses with a sentence what the sidecar would refuse with a traceback."""
+    with _database(settings) as database:
+        require_current(database)
+        if settings.keys_required:
+            with database.read() as connection:
+                held = any(key.revoked_at is None for key in all_keys(connection))
+            if not held:
+                raise StartRefusedError(
+                    f"There is no API key, and ASSAY_HOST={settings.host} needs one.",
+                    next_step="Make one with `assay keys create --scope admin`, or bind 127.0.0.1.",
+                )
+
+
+@app.command()
+def worker() -> None:
+    """Runs one worker; start as many as the machine has cores to give."""
+    with _explained():
+        status = Parent(_settings()).run()
+    raise typer.Exit(status)
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(help="The policy file.")]) -> None:
+    """Validates a policy file and says what each rule does."""
+    with _explained():
+        policy = read_policy(file)
+    Console(highlight=False).print(_policy_table(policy))
+    typer.echo(f"The policy is valid; its version is {policy.version}.")
+
+
+def _policy_table(policy: Policy) -> Table:
+    table = Table("order", "stratum", "applies to", "samples", title="The first rule that matches decides")
+    for order, rule in enumerate(policy.sampling.rules, 1):
+        table.add_row(str(order), rule.name, _conditions(rule), _share(rule.rate))
+    table.add_row("last", DEFAULT_STRATUM, "everything else", _share(policy.sampling.rate))
+    return table
+
+
+def _conditions(rule: Rule) -> str:
+    parts = []
+    for field, wanted in rule.match.items():
+        values = [wanted] if isinstance(wanted, str) else list(wanted)
+        parts.append(f"{field} is " + " or ".join(repr(value) for value in values))
+    return " and ".join(parts)
+
+
+def _share(rate: float) -> str:
+    if rate == 0:
+        return "nothing: this stratum is not covered by any rate"
+    return "everything" if rate == 1 else f"{rate:.4%}: 1 in {1 / rate:,.0f}"
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Brings the database's schema to what this version needs."""
+    with _explained(), _database(_settings()) as database:
+        upgrade(database)
+    typer.echo(f"The database has schema {head_revision()}.")
+
+
+@keys_app.command("create")
+def keys_create(
+    scope: Annotated[list[Scope], typer.Option(help="What the key may do; repeat for several.")],
+    tenant: Annotated[str, typer.Option(help="Whose data it reaches.")] = DEFAULT_TENANT,
+    note: Annotated[str, typer.Option(help="What it is for.")] = "",
+) -> None:
+    """Makes an API key and shows it once."""
+    if not TENANT_PATTERN.fullmatch(tenant):
+        raise typer.BadParameter("use 1 to 64 letters, digits, and _ . -", param_hint="--tenant")
+    key = make_key(tenant=tenant, scopes=frozenset(scope), note=note[:200], now=utc_now())
+    with _explained(), _database(_settings()) as database:
+        require_current(database)
+        with database.write() as connection:
+            add_key(connection, key.stored)
+    typer.echo("Keep this key; it is not shown again.", err=True)
+    typer.echo(key.text)
+
+
+@keys_app.command("list")
+def keys_list() -> None:
+    """Lists the API keys, without their secrets."""
+    with _explained(), _database(_settings()) as database:
+        require_current(database)
+        with database.read() as connection:
+            held = all_keys(connection)
+    table = Table("id", "tenant", "scopes", "made", "revoked", "note")
+    for key in held:
+        revoked = f"{key.revoked_at:%Y-%m-%d %H:%M} UTC" if key.revoked_at else "no"
+        made = f"{key.created_at:%Y-%m-%d %H:%M} UTC"
+        table.add_row(key.id, key.tenant, ", ".join(sorted(key.scopes)), made, revoked, key.note)
+    Console(highlight=False).print(table)
+
+
+@keys_app.command("revoke")
+def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `assay keys list` shows.")]) -> None:
+    """Revokes an API key; a sidecar stops taking it within five seconds."""
+    with _explained(), _database(_settings()) as database:
+        require_current(database)
+        with database.write() as connection:
+            revoked = revoke_key(connection, key_id, utc_now())
+    if not revoked:
+        typer.echo(f"assay: There is no valid key {key_id!r}.\n  `assay keys list` shows all.", err=True)
+        raise typer.Exit(EXIT_REFUSED)
+    typer.echo(f"Revoked {key_id}.")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,86 @@
+"""The parent of one worker: starts it, restarts it when it dies or stalls, and stops it in time."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+
+from service.core.config import Settings
+from service.core.log import log
+from workers.child import EXIT_MISCONFIGURED
+from workers.progress import GRACE_S
+
+POLL_S = 0.5
+STOP_S = GRACE_S + 7.0  # a child that has not stopped by then is killed
+FIRST_REST_S, LONGEST_REST_S = 0.5, 30.0
+HEALTHY_S = 60.0  # a child that ran so long starts the rests anew
+
+
+class Parent:
+    """Watches one child by the beats that come up a pipe."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Starts nothing yet."""
+        self._stall_s = settings.stall_s
+        self._stopping_since: float | None = None
+
+    def run(self) -> int:
+        """Keeps a worker running until SIGTERM or SIGINT; its exit status."""
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGINT, self._on_stop)
+        rest = FIRST_REST_S
+        while True:
+            started = time.monotonic()
+            status = self._watch()
+            if self._stopping_since is not None:
+                return 0
+            if status == EXIT_MISCONFIGURED:
+                return EXIT_MISCONFIGURED
+            log.error("worker_died", status=status, ran_s=round(time.monotonic() - started, 1))
+            rest = FIRST_REST_S if time.monotonic() - started > HEALTHY_S else min(2 * rest, LONGEST_REST_S)
+            if self._rest(rest):
+                return 0
+
+    def _on_stop(self, signum: int, frame: FrameType | None) -> None:
+        del signum, frame
+        self._stopping_since = self._stopping_since or time.monotonic()
+
+    def _rest(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self._stopping_since is None:
+            time.sleep(min(POLL_S, seconds))
+        return self._stopping_since is not None
+
+    def _watch(self) -> int:
+        """Runs one child to its end; its exit status, negative for a signal."""
+        beats, sent = os.pipe()
+        # A session of its own: a Ctrl-C in the terminal reaches the parent alone, which stops the child in order.
+        child = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "workers.child", str(sent)], pass_fds=(sent,), start_new_session=True
+        )
+        os.close(sent)
+        last_beat, told = time.monotonic(), False
+        try:
+            while child.poll() is None:
+                if select.select([beats], [], [], POLL_S)[0] and os.read(beats, 65_536):
+                    last_beat = time.monotonic()
+                if self._stopping_since is not None and not told:
+                    child.terminate()
+                    told = True
+                self._kill_if_due(child, last_beat)
+        finally:
+            os.close(beats)
+        return child.returncode
+
+    def _kill_if_due(self, child: "subprocess.Popen[bytes]", last_beat: float) -> None:
+        now = time.monotonic()
+        if self._stopping_since is not None and now - self._stopping_since > STOP_S:
+            log.error("worker_killed", reason="did not stop in time")
+            child.kill()
+        elif now - last_beat > self._stall_s:
+            log.error("worker_killed", reason="no progress", for_s=round(now - last_beat, 1))
+            child.kill()
+            child.wait()

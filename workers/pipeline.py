@@ -1,0 +1,145 @@
+"""The pipeline of one worker: take rows, score them, finish them; until none is left."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+from models.types import Context, Item, Outcome, Scored, Scorer
+from service.core.clock import utc_now
+from service.core.db import Database
+from service.core.errors import StoreUnavailableError
+from service.core.log import log
+from service.core.metrics import WorkerMetrics
+from service.core.store.taking import (
+    Finished,
+    ScoredBy,
+    TakeLimits,
+    Taken,
+    finish,
+    release,
+    take_alone,
+    take_fresh,
+)
+from workers.progress import Progress, StoppedError
+
+SLICE_S = 20.0  # of one drain; then the next doorbell or tick goes on
+STORE_RETRY_S = 0.5
+
+
+class Pipeline:
+    """Holds the scorer for the life of the process; drains from one thread at a time."""
+
+    def __init__(
+        self, *, database: Database, scorer: Scorer, limits: TakeLimits, progress: Progress, metrics: WorkerMetrics
+    ) -> None:
+        """The scorer is loaded and warm."""
+        self._database = database
+        self._scorer = scorer
+        self._limits = limits
+        self._progress = progress
+        self._metrics = metrics
+        self._lock = threading.Lock()
+        self._by = ScoredBy(scorer=scorer.name, fingerprint=scorer.fingerprint, attributes=dict(scorer.attributes))
+
+    @property
+    def idle(self) -> bool:
+        """Whether no thread is draining."""
+        return not self._lock.locked()
+
+    def drain(self) -> int:
+        """Scores pending rows until none is free, the slice is over or a stop is requested; returns how many.
+
+        Returns 0 at once if another thread is draining. Raises StoreUnavailableError if no row can be taken.
+        """
+        if not self._lock.acquire(blocking=False):
+            return 0
+        try:
+            return self._drain(time.monotonic() + SLICE_S)
+        finally:
+            self._lock.release()
+
+    def _drain(self, deadline: float) -> int:
+        done = 0
+        while not self._progress.stopping and time.monotonic() < deadline:
+            self._progress.beat()
+            # One row that failed before after each batch of fresh ones: neither can starve the other.
+            batch, single = self._round(alone=False), 0
+            if not self._progress.stopping:
+                single = self._round(alone=True)
+            if batch + single == 0:
+                break
+            done += batch + single
+        return done
+
+    def _round(self, *, alone: bool) -> int:
+        started = time.perf_counter()
+        with self._database.write() as connection:
+            rows = take_alone(connection, self._limits) if alone else take_fresh(connection, self._limits)
+        if not rows:
+            return 0
+        self._observe("take", started)
+        finished = self._score(rows)
+        if finished:
+            self._store(finished)
+        return len(rows)
+
+    def _score(self, rows: Sequence[Taken]) -> list[Finished]:
+        started = time.perf_counter()
+        try:
+            outcomes = self._scorer.score([_item(row) for row in rows], self._progress.step)
+        except StoppedError:
+            self._release(rows, failed=False)
+            return []
+        except Exception as error:  # noqa: BLE001 - the row's boundary: recorded, and tried again alone
+            self._metrics.failures.labels(type(error).__name__).inc()
+            # The type only: a message may quote the text of a user.
+            log.error("score_failed", error=type(error).__name__, seqs=[row.seq for row in rows], alone=rows[0].alone)
+            self._release(rows, failed=True)
+            return []
+        self._observe("score", started)
+        return [Finished(taken=row, outcome=outcome) for row, outcome in zip(rows, outcomes, strict=True)]
+
+    def _release(self, rows: Sequence[Taken], *, failed: bool) -> None:
+        try:
+            with self._database.write() as connection:
+                release(connection, rows, failed=failed)
+        except StoreUnavailableError:
+            log.warning("release_failed", rows=len(rows))  # their lease ends by itself
+
+    def _store(self, finished: Sequence[Finished]) -> None:
+        """Writes until the database takes it: scores must not be lost to a restart of it."""
+        started = time.perf_counter()
+        while True:
+            try:
+                with self._database.write() as connection:
+                    counted = finish(connection, finished, self._by, utc_now())
+                break
+            except StoreUnavailableError:
+                log.warning("finish_failed", rows=len(finished))
+                if self._progress.out_of_grace:
+                    return
+                self._progress.beat()
+                time.sleep(STORE_RETRY_S)
+        self._observe("store", started)
+        self._count(finished, counted)
+
+    def _count(self, finished: Sequence[Finished], counted: Sequence[Finished]) -> None:
+        self._metrics.fenced.inc(len(finished) - len(counted))
+        now = utc_now()
+        for row in counted:
+            self._metrics.finished.labels(_state(row.outcome)).inc()
+            self._metrics.wait.observe((now - row.taken.received_at).total_seconds())
+            if isinstance(row.outcome, Scored):
+                self._metrics.pairs.inc(row.outcome.pairs)
+
+    def _observe(self, stage: str, started: float) -> None:
+        self._metrics.stage.labels(stage).observe(time.perf_counter() - started)
+
+
+def _state(outcome: Outcome) -> str:
+    return "scored" if isinstance(outcome, Scored) else outcome.reason.value
+
+
+def _item(row: Taken) -> Item:
+    contexts = tuple(Context(id=context["id"], text=context["text"]) for context in row.contexts)
+    return Item(response=row.response, contexts=contexts, question=row.question)

@@ -1,0 +1,90 @@
+"""The ticker: a thread of each worker that works without Redis: it sweeps, rings, and drains what nobody rang for."""
+
+import threading
+from uuid import uuid4
+
+from redis.exceptions import RedisError
+
+from service.core.clock import utc_now
+from service.core.db import Database
+from service.core.errors import AssayError
+from service.core.log import log
+from service.core.metrics import WorkerMetrics
+from service.core.queue import Doorbell
+from service.core.store.leases import acquire
+from service.core.store.taking import any_takeable, give_up
+from workers.pipeline import Pipeline
+from workers.progress import Progress
+
+LEASE_NAME = "ticker"
+LEASE_TICKS = 3  # ticks after which a silent holder loses the election
+
+
+class Ticker:
+    """Ticks every few seconds; one worker at a time, elected by a lease, does what needs doing once."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        doorbell: Doorbell,
+        pipeline: Pipeline,
+        progress: Progress,
+        metrics: WorkerMetrics,
+        interval_s: float,
+    ) -> None:
+        """Starts nothing yet."""
+        self._database = database
+        self._doorbell = doorbell
+        self._pipeline = pipeline
+        self._progress = progress
+        self._metrics = metrics
+        self._interval_s = interval_s
+        self._name = uuid4().hex
+        self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
+
+    def start(self) -> None:
+        """Starts ticking."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Waits for the last tick, after a stop was requested."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            if self._pipeline.idle:  # while it drains, only its own progress counts
+                self._progress.beat()
+            if self._progress.wait(self._interval_s):
+                return
+            try:
+                self.tick()
+            except AssayError as error:
+                self._metrics.ticks.labels("failed").inc()
+                log.warning("tick_failed", error=error.code)
+            except Exception:  # noqa: BLE001 - the thread must live: the next tick tries again
+                self._metrics.ticks.labels("failed").inc()
+                log.exception("tick_failed")
+            else:
+                self._metrics.ticks.labels("done").inc()
+
+    def tick(self) -> None:
+        """One look at the table. Raises StoreUnavailableError."""
+        with self._database.write() as connection:
+            leads = acquire(connection, LEASE_NAME, self._name, LEASE_TICKS * self._interval_s)
+            given_up = give_up(connection, utc_now()) if leads else 0
+        if given_up:
+            self._metrics.given_up.inc(given_up)
+            log.warning("rows_given_up", rows=given_up)
+        with self._database.read() as connection:
+            waiting = any_takeable(connection)
+        if waiting and leads:
+            self._ring()
+        if waiting:
+            self._pipeline.drain()
+
+    def _ring(self) -> None:
+        try:
+            self._doorbell.ring()
+        except (RedisError, OSError) as error:
+            log.debug("doorbell_failed", error=type(error).__name__)
