@@ -22,10 +22,9 @@ from service.core.queue import Doorbell, connect
 from service.core.store.taking import TakeLimits
 from workers.jobs import make_resident
 from workers.pipeline import Pipeline
-from workers.progress import Progress
+from workers.progress import EXIT_MISCONFIGURED, Progress
 from workers.ticker import Ticker
 
-EXIT_MISCONFIGURED = 78  # EX_CONFIG: the parent must not start it again
 LISTEN_S = 1  # how long one blocking look at the queue lasts
 REST_S = 2.0  # after Redis failed
 

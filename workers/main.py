@@ -10,8 +10,7 @@ from types import FrameType
 
 from service.core.config import Settings
 from service.core.log import log
-from workers.child import EXIT_MISCONFIGURED
-from workers.progress import GRACE_S
+from workers.progress import EXIT_MISCONFIGURED, GRACE_S
 
 POLL_S = 0.5
 STOP_S = GRACE_S + 7.0  # a child that has not stopped by then is killed

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 
+EXIT_MISCONFIGURED = 78  # EX_CONFIG: the parent must not start the worker again
 GRACE_S = 8.0  # for what is held when a stop is asked for
 
 

@@ -56,12 +56,16 @@ def make_buckets(
         score_rows[score.bucket, score.group][score.fingerprint].append(score)
     buckets = []
     for place in sorted(state_rows):
-        series: dict[str | None, list[ScoreRow]] = {None: []}
-        series = {**score_rows[place]} if place in score_rows else series
-        for fingerprint, rows in sorted(series.items(), key=lambda pair: pair[0] or ""):
+        for fingerprint, rows in _series(score_rows, place):
             assembly = _Assembly(stretch, unit, confidence, place, fingerprint)
             buckets.append(assembly.bucket(state_rows[place], rows))
     return buckets
+
+
+def _series(
+    scored: Mapping[Place, Mapping[str, list[ScoreRow]]], place: Place
+) -> list[tuple[str | None, list[ScoreRow]]]:
+    return [*sorted(scored[place].items())] if place in scored else [(None, [])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class ScoreRow:
 def _bucket(moment: Any, stretch: Stretch) -> Any:
     since = type_coerce(moment, BigInteger) - literal(to_microseconds(stretch.start), BigInteger())
     # Integers on both sides: both databases then divide without a remainder.
-    return cast(since.op("/")(literal(stretch.width_s * 1_000_000, BigInteger())), BigInteger)
+    return since // literal(stretch.width_s * 1_000_000, BigInteger())
 
 
 def _within(table: Table, moment: Any, stretch: Stretch) -> Any:
