@@ -7,11 +7,11 @@ from types import FrameType
 from typing import Any
 
 import prometheus_client
-from models.load import ScorerConfig, load_scorer
 from rq import SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
+from models.load import ScorerConfig, load_scorer
 from models.types import ModelError, Scorer
 from service.core.config import Settings, read_settings
 from service.core.db import Database, require_current

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -63,15 +62,7 @@ def up_command(
 ) -> None:
     """Runs everything on this machine: embedded Redis, SQLite, sidecar, worker, demo traffic."""
     with _explained():
-        up(_quiet(_settings()), UpOptions(once=once, demo=demo, workers=workers), Console(highlight=False))
-
-
-def _quiet(settings: Settings) -> Settings:
-    # The children's routine lines would drown the summary; warnings still come through.
-    if "ASSAY_LOG_LEVEL" not in os.environ:
-        os.environ["ASSAY_LOG_LEVEL"] = "WARNING"
-        return _settings()
-    return settings
+        up(_settings(), UpOptions(once=once, demo=demo, workers=workers), Console(highlight=False))
 
 
 @app.command()

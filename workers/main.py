@@ -14,7 +14,7 @@ from workers.progress import EXIT_MISCONFIGURED, GRACE_S
 
 POLL_S = 0.5
 STOP_S = GRACE_S + 7.0  # a child that has not stopped by then is killed
-FIRST_REST_S, LONGEST_REST_S = 0.5, 30.0
+FIRST_REST_S, LONGEST_REST_S = 0.5, 5.0
 HEALTHY_S = 60.0  # a child that ran so long starts the rests anew
 
 

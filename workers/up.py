@@ -40,6 +40,11 @@ class _InterruptedError(Exception):
 
 def up(settings: Settings, options: UpOptions, console: Console) -> None:
     """Runs everything until Ctrl-C. Raises StartRefusedError."""
+    if settings.keys_required:
+        raise StartRefusedError(
+            "`assay up` is for one machine, on loopback and without keys.",
+            next_step="Unset ASSAY_HOST and ASSAY_AUTH, or run `assay serve` and `assay worker` yourself.",
+        )
     check_port(settings)
     upgrade_database(settings)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -82,7 +87,8 @@ def upgrade_database(settings: Settings) -> None:
 
 
 def _environment(settings: Settings, folder: Path, *, demo: bool) -> dict[str, str]:
-    environment = {}
+    # The children's routine lines would drown the summary; warnings still come through.
+    environment = {} if "ASSAY_LOG_LEVEL" in os.environ else {"ASSAY_LOG_LEVEL": "WARNING"}
     if "ASSAY_REDIS_URL" not in os.environ:
         environment["ASSAY_REDIS_URL"] = f"unix://{folder / 'redis.sock'}"
     if demo and settings.policy_file is None:

@@ -3,14 +3,14 @@
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.core.errors import SettingsInvalidError
 
-Threshold = float | str
+Threshold = Literal["strict", "balanced"] | float
 
 
 class Auth(StrEnum):
@@ -143,7 +143,11 @@ class Settings(BaseSettings):
     @property
     def operating_threshold(self) -> Threshold:
         """The threshold as the scorer takes it: a name or a number."""
-        return self.threshold if self.threshold in {"strict", "balanced"} else float(self.threshold)
+        match self.threshold:
+            case "strict" | "balanced" as name:
+                return name
+            case number:
+                return float(number)
 
 
 def read_settings() -> Settings:
