@@ -66,14 +66,12 @@ class Access:
         """Whether any key is valid."""
         return any(key.revoked_at is None for key in self._keys.values())
 
-    def check_host(self, header: str | None) -> None:
-        """Raises HostRefusedError for a foreign Host header while keys are optional: a web page may send it."""
+    def check_host(self, host: str | None, origin: str | None) -> None:
+        """Raises HostRefusedError for a foreign Host or Origin while keys are optional: a web page may send these."""
         if self._required:
             return
-        name = (header or "").lower()
-        if name.rpartition(":")[2].isdigit() and not name.endswith("]"):
-            name = name.rpartition(":")[0]
-        if name not in self._hosts:
+        names = [host or "", *([origin.rpartition("://")[2]] if origin is not None else [])]
+        if any(_without_port(name.lower()) not in self._hosts for name in names):
             raise HostRefusedError
 
     def must_read(self, authorization: str | None) -> bool:
@@ -112,6 +110,11 @@ class Access:
     def _run(self) -> None:
         while not self._stop.wait(REFRESH_S):
             self.read_again()
+
+
+def _without_port(name: str) -> str:
+    before, _, after = name.rpartition(":")
+    return before if before and after.isdigit() else name
 
 
 def _key_parts(authorization: str | None) -> tuple[str, str] | None:

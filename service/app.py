@@ -70,7 +70,7 @@ async def _observe(request: Request, call_next: Next) -> Response:
     sidecar: Sidecar = request.app.state.sidecar
     started = time.perf_counter()
     try:
-        sidecar.access.check_host(request.headers.get("host"))
+        sidecar.access.check_host(request.headers.get("host"), request.headers.get("origin"))
         response = await call_next(request)
     except HostRefusedError as error:
         response = problem_response(error)

@@ -9,7 +9,7 @@ from prometheus_client import Gauge
 from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import AssayError
-from service.core.log import log
+from service.core.log import log, where
 from service.core.store.ledger import Flush, LedgerKey, add_flush
 
 MAX_KEYS = 10_000  # distinct keys between two flushes; beyond it the grouping fields become OTHER
@@ -70,8 +70,8 @@ class Ledger:
             log.warning("ledger_flush_failed", error=error.code)
             self._unflushed.set(sum(waiting.counts.values()) + sum(self._counts.values()))
             return False
-        except Exception:  # noqa: BLE001 - the thread must live: these counts are tried again
-            log.exception("ledger_flush_failed")
+        except Exception as error:  # noqa: BLE001 - the thread must live: these counts are tried again
+            log.error("ledger_flush_failed", error=where(error))
             return False
         self._in_flight = None
         self._unflushed.set(0)

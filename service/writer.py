@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from service.core.db import Database
 from service.core.errors import AssayError, OverloadedError, SampleConflictError, StoreUnavailableError
-from service.core.log import log
+from service.core.log import log, where
 from service.core.metrics import SidecarMetrics
 from service.core.store.samples import Known, NewSample, accept, count_pending
 
@@ -107,7 +107,7 @@ class Writer:
             _fail(group, error)
         except Exception as error:  # noqa: BLE001 - whatever one row caused must not fail its neighbours
             self._metrics.store_failures.labels("accept").inc()
-            log.exception("accept_failed", rows=len(group))
+            log.error("accept_failed", rows=len(group), error=where(error))
             if len(group) == 1:
                 _fail(group, error)
             else:

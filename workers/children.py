@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 
 from service.core.errors import StartRefusedError
 from service.core.log import log
+from workers.progress import EXIT_MISCONFIGURED, EXIT_REFUSED
 
 STOP_S = 20.0
 SHORT_LIFE_S = 5.0
 SHORT_LIVES = 5  # that many in a row: something is wrong that no restart mends
+REFUSED = (EXIT_REFUSED, EXIT_MISCONFIGURED)  # it has said why; a restart mends nothing
 PR_SET_PDEATHSIG = 1
 
 
@@ -58,9 +60,10 @@ class Children:
             if status is None:
                 continue
             child.short_lives = child.short_lives + 1 if now - child.started_at < SHORT_LIFE_S else 0
-            if child.short_lives >= SHORT_LIVES:
+            if status in REFUSED or child.short_lives >= SHORT_LIVES:
                 raise StartRefusedError(
-                    f"The {child.name} dies at once, with status {status}.", next_step="Its last lines above say why."
+                    f"The {child.name} does not stay up; it ended with status {status}.",
+                    next_step="Its last lines above say why.",
                 )
             log.warning("child_restarted", child=child.name, status=status)
             child.process, child.started_at = self._popen(child.command), now

@@ -33,6 +33,6 @@ def redis_command(socket: Path, directory: Path) -> list[str]:
         "save": "",
         "appendonly": "no",
         "daemonize": "no",
-        "loglevel": "warning",
+        "logfile": str(directory / "redis.log"),
     }
     return [redis_executable(), *(part for name, value in options.items() for part in (f"--{name}", value))]

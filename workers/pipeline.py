@@ -8,7 +8,7 @@ from models.types import Context, Item, Outcome, Scored, Scorer
 from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import StoreUnavailableError
-from service.core.log import log
+from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
 from service.core.store.taking import (
     Finished,
@@ -92,8 +92,7 @@ class Pipeline:
             return []
         except Exception as error:  # noqa: BLE001 - the row's boundary: recorded, and tried again alone
             self._metrics.failures.labels(type(error).__name__).inc()
-            # The type only: a message may quote the text of a user.
-            log.error("score_failed", error=type(error).__name__, seqs=[row.seq for row in rows], alone=rows[0].alone)
+            log.error("score_failed", error=where(error), seqs=[row.seq for row in rows], alone=rows[0].alone)
             self._release(rows, failed=True)
             return []
         self._observe("score", started)

@@ -5,6 +5,7 @@ import threading
 import time
 
 EXIT_MISCONFIGURED = 78  # EX_CONFIG: the parent must not start the worker again
+EXIT_REFUSED = 2  # a command that was refused, with a sentence on standard error
 GRACE_S = 8.0  # for what is held when a stop is asked for
 
 

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import AssayError
-from service.core.log import log
+from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell
 from service.core.store.leases import acquire
@@ -62,9 +62,9 @@ class Ticker:
             except AssayError as error:
                 self._metrics.ticks.labels("failed").inc()
                 log.warning("tick_failed", error=error.code)
-            except Exception:  # noqa: BLE001 - the thread must live: the next tick tries again
+            except Exception as error:  # noqa: BLE001 - the thread must live: the next tick tries again
                 self._metrics.ticks.labels("failed").inc()
-                log.exception("tick_failed")
+                log.error("tick_failed", error=where(error))
             else:
                 self._metrics.ticks.labels("done").inc()
 

@@ -131,7 +131,13 @@ def _await_ready(client: httpx.Client, children: Children) -> None:
 def _show_demo(client: httpx.Client, children: Children, console: Console) -> None:
     pairs = read_pairs()
     console.print(f"Replaying {len(pairs)} demo responses, every one sampled.")
-    console.print(summary(replay(client, pairs, console, children.restart_dead)))
+    try:
+        results = replay(client, pairs, console, children.restart_dead)
+    except httpx.HTTPError as error:
+        raise StartRefusedError(
+            f"The demo traffic could not be replayed: {error}.", next_step="Its lines above say why."
+        ) from error
+    console.print(summary(results))
     console.print(
         "The flagged rate is what the bundled model says; it misses some and flags some wrongly. "
         "Its interval covers sampling error only.",

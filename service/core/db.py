@@ -68,13 +68,16 @@ def _make_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": 10, "check_same_thread": False})
+        arguments: dict[str, Any] = {"timeout": 10, "check_same_thread": False}
+        engine = create_engine(parsed, connect_args=arguments, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"
     arguments = {"connect_timeout": CONNECT_TIMEOUT_S, "options": options, "application_name": "assay"}
-    return create_engine(parsed, connect_args=arguments, pool_pre_ping=True, pool_timeout=5, pool_size=10)
+    return create_engine(
+        parsed, connect_args=arguments, hide_parameters=True, pool_pre_ping=True, pool_timeout=5, pool_size=10
+    )
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:

@@ -88,7 +88,7 @@ class ScopeMissingError(AssayError):
 
 
 class HostRefusedError(AssayError):
-    """The Host header names no host that this sidecar answers for."""
+    """The Host or Origin header names no host that this sidecar answers for."""
 
     code = "host_refused"
     next_step = "Call it by a name in ASSAY_ALLOWED_HOSTS, or add the name there."

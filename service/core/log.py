@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 
 import structlog
 
@@ -28,6 +29,13 @@ def configure_logging(settings: Settings) -> None:
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
     logging.getLogger("rq").setLevel(logging.ERROR)  # the doorbell's own chatter; failures are logged by the worker
+
+
+def where(error: BaseException) -> str:
+    """Type and place of an error. Its message is left out: it may quote the text of a user."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places}"
 
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("assay")

@@ -5,7 +5,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service.core import errors
-from service.core.log import log
+from service.core.log import log, where
 from service.core.schemas import ProblemAnswer
 
 STATUS: dict[type[errors.AssayError], int] = {
@@ -81,7 +81,7 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 async def on_bug(request: Request, error: Exception) -> JSONResponse:
     """Answers what should never happen, and logs where; never the request's text."""
-    log.error("request_failed", route=request.url.path.split("/")[1], error=type(error).__name__, exc_info=error)
+    log.error("request_failed", route=request.url.path.split("/")[1], error=where(error))
     answer = ProblemAnswer(
         type="urn:assay:problem:bug",
         title="This is a bug.",
