@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?=
 
-.PHONY: run test lint format clean
+.PHONY: run test lint format clean footprint
 
 run: $(VENV)/.run
 	@$(BIN)/assay up $(ARGS)
@@ -47,3 +47,7 @@ $(VENV)/.dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "Installing Assay and its test tools into $(VENV) (once)"
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.run
+
+# Measures clone-to-first-rate, size and memory, and writes the table into README.md; minutes.
+footprint: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.footprint
