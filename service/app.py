@@ -22,6 +22,7 @@ from service.core.policy import read_policy
 from service.core.queue import Doorbell, connect
 from service.intake import Intake, PolicyInForce
 from service.ledger import Ledger
+from service.openapi import Application
 from service.ringer import Ringer
 from service.routes import ops, rates, score
 from service.routes.problem import on_assay_error, on_bug, on_http_error, problem_response
@@ -50,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
             running.watch_reload(asyncio.get_running_loop())
             yield
 
-    app = FastAPI(
+    app = Application(
         title="Assay",
         version=version("assay-llm"),
         summary="How often does our LLM make things up, since when, and where?",

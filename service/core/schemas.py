@@ -89,17 +89,6 @@ class Submission(_Sent):
         return renamed
 
 
-EXAMPLE_SUBMISSION = {
-    "id": "chat-7f3a",
-    "question": "How long do I have to return a kettle?",
-    "contexts": [{"id": "returns", "text": "Unused appliances can be returned within 30 days of delivery."}],
-    "response": "You can return the kettle within 30 days of delivery. Return shipping is free.",
-    "release": "2026.2",
-    "route": "support",
-    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
-}
-
-
 class DecisionAnswer(BaseModel):
     """What was decided of a submission."""
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from service import examples
 from service.core.clock import utc_now
 from service.core.errors import QueryInvalidError
 from service.core.estimate import METHOD
@@ -44,7 +45,11 @@ BOUNDS_COVER = (
 
 @router.get(
     "/hallucination-rate",
-    responses=READ_FAILURES | {400: PROBLEM | {"description": "A query parameter is not valid; `field` names it."}},
+    responses=READ_FAILURES
+    | {
+        200: {"description": "The rates, by time, group and fingerprint."} | examples.shown(examples.RATES),
+        400: PROBLEM | {"description": "A query parameter is not valid; `field` names it."},
+    },
 )
 def hallucination_rate(  # noqa: PLR0913, PLR0917 - one argument a query parameter
     request: Request,

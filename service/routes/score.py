@@ -8,16 +8,15 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
+from service import examples
 from service.core.db import Database
 from service.core.errors import AssayError, PayloadInvalidError, QueryInvalidError, SampleUnknownError
 from service.core.schemas import (
-    EXAMPLE_SUBMISSION,
     BatchAnswer,
     BatchItemAnswer,
     DecisionAnswer,
     ProblemAnswer,
     SampleAnswer,
-    Submission,
 )
 from service.core.store.samples import read_sample, read_state
 from service.core.tables import State
@@ -40,16 +39,11 @@ FAILURES: dict[int | str, dict[str, Any]] = {
     503: PROBLEM | {"description": "The database did not answer. Retry with the same id."},
 }
 READ_FAILURES: dict[int | str, dict[str, Any]] = {k: v for k, v in FAILURES.items() if k in {401, 403, 503}}
-SUBMISSION_SCHEMA = Submission.model_json_schema(ref_template="#/components/schemas/{model}")
+SUBMISSION = {"$ref": "#/components/schemas/Submission"}  # put there by service.openapi
 ONE: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {
-            "application/json": {
-                "schema": {k: v for k, v in SUBMISSION_SCHEMA.items() if k != "$defs"},
-                "example": EXAMPLE_SUBMISSION,
-            }
-        },
+        "content": {"application/json": {"schema": SUBMISSION, "example": examples.SUBMISSION}},
     }
 }
 MANY: dict[str, Any] = {
@@ -57,10 +51,10 @@ MANY: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {
-                "schema": {"type": "array", "items": {"type": "object"}},
-                "example": [EXAMPLE_SUBMISSION],
+                "schema": {"type": "array", "items": SUBMISSION},
+                "example": [examples.SUBMISSION],
             },
-            "application/x-ndjson": {"schema": {"type": "string"}},
+            "application/x-ndjson": {"schema": {"type": "string", "description": "One submission a line."}},
         },
     }
 }
@@ -72,7 +66,8 @@ MANY: dict[str, Any] = {
     response_model=DecisionAnswer,
     responses=FAILURES
     | {
-        200: {"model": SampleAnswer, "description": "With `wait`: scored in time."},
+        200: {"model": SampleAnswer, "description": "With `wait`: scored in time."} | examples.shown(examples.SAMPLE),
+        202: {"description": "Decided; for a sample, stored."} | examples.shown(examples.DECISION),
         409: PROBLEM | {"description": "This id was accepted before with another body."},
         429: PROBLEM | {"description": "With `wait`: too many samples are waiting."},
     },
@@ -129,7 +124,12 @@ def _read(database: Database, tenant: str, sample_id: str) -> SampleAnswer | Non
     return view(stored) if stored else None
 
 
-@router.post("/score/batch", response_model=BatchAnswer, responses=FAILURES, openapi_extra=MANY)
+@router.post(
+    "/score/batch",
+    response_model=BatchAnswer,
+    responses=FAILURES | {200: {"description": "One result per item, in order."} | examples.shown(examples.BATCH)},
+    openapi_extra=MANY,
+)
 async def score_batch(request: Request, sidecar: SidecarDep, caller: IngestDep, body: BodyDep) -> Response:
     """Submits up to 1,000 responses as a JSON array or NDJSON; one result per item, in order."""
     lines = "ndjson" in request.headers.get("content-type", "")
@@ -154,7 +154,11 @@ async def _result(sidecar: Sidecar, item: Received | PayloadInvalidError) -> Bat
 
 @router.get(
     "/score/{sample_id:path}",
-    responses=READ_FAILURES | {404: PROBLEM | {"description": "No sample has this id."}},
+    responses=READ_FAILURES
+    | {
+        200: {"description": "The sample."} | examples.shown(examples.SAMPLE),
+        404: PROBLEM | {"description": "No sample has this id."},
+    },
 )
 def read_score(sidecar: SidecarDep, caller: ReadDep, sample_id: str) -> SampleAnswer:
     """A sample: its state, and its score, claims and evidence once it is scored."""
