@@ -163,7 +163,7 @@ class Installation:
 
     def start(self, name: str, *arguments: str, log: Path | None = None) -> None:
         """Starts `assay ARGUMENTS` in a session of its own."""
-        with (log.open("ab") if log else open(os.devnull, "wb")) as output:  # noqa: PTH123 - devnull
+        with log.open("ab") if log else open(os.devnull, "wb") as output:  # noqa: PTH123 - devnull
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "workers.cli", *arguments],
                 env=self._environment(),

@@ -125,9 +125,9 @@ def _result(release: str, pairs: Sequence[DemoPair], buckets: Sequence[dict[str,
 
 def summary(results: Sequence[ReleaseResult]) -> Table:
     """The table that a person compares."""
-    table = Table(title="Flagged rate per release, beside the truth of the demo traffic")
+    table = Table(title="Flagged rate per release; truth: the share that makes something up")
     table.add_column("release")
-    for name in ("responses", "scored", "flagged rate", "95% interval", "truth: made something up"):
+    for name in ("responses", "scored", "flagged rate", "95% interval", "truth"):
         table.add_column(name, justify="right")
     for result in results:
         known = result.rate is not None and result.low is not None and result.high is not None
