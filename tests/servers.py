@@ -182,7 +182,7 @@ class Installation:
             return False
 
     def kill(self, name: str) -> None:
-        """kill -9, and waits until it is gone."""
+        """Kill -9, and waits until it is gone."""
         self.processes[name].kill()
         self.processes[name].wait()
 

@@ -1,0 +1,59 @@
+"""The verdict: from the probabilities of a claim's windows to the claim, and from claims to the response.
+
+Two laws. One more window never raises a claim's score: a claim is supported if ANY window entails it. One more claim
+never lowers a response's score: a response is as bad as its worst checked claim.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.calibrate import BALANCED, Calibration
+from models.types import ClaimResult, Probability, Scored, Verdict
+
+# Raise with any change to the rules below: it is part of every scorer's fingerprint.
+AGGREGATION_VERSION = "1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """What the windows say of one claim."""
+
+    verdict: Verdict  # supported, contradicted or unsupported
+    score: float  # 0..1, 1 is bad; below 0.5 exactly when supported
+    deciding: int  # position of the window that decided the verdict
+
+
+def judge_claim(probabilities: Sequence[Probability], calibration: Calibration) -> Judgement:
+    """The judgement over at least one window.
+
+    Supported if any window entails the claim, that is if its calibrated score is below 0.5; else contradicted if
+    contradiction is the likeliest class of some window; else unsupported. The first window wins a tie.
+    """
+    best = max(range(len(probabilities)), key=lambda window: probabilities[window].entailment)
+    score = calibration.score(probabilities[best].entailment)
+    if score < BALANCED:
+        return Judgement(verdict=Verdict.SUPPORTED, score=score, deciding=best)
+    against = [window for window, probability in enumerate(probabilities) if _contradicts(probability)]
+    if against:
+        worst = max(against, key=lambda window: probabilities[window].contradiction)
+        return Judgement(verdict=Verdict.CONTRADICTED, score=score, deciding=worst)
+    return Judgement(verdict=Verdict.UNSUPPORTED, score=score, deciding=best)
+
+
+def judge_response(claims: Sequence[ClaimResult], threshold: float, pairs: int) -> Scored:
+    """The response's outcome from its claims, at least one of which has a score."""
+    scores = [claim.score for claim in claims if claim.score is not None]
+    score = max(scores)
+    return Scored(
+        score=score,
+        flagged=score >= threshold,
+        threshold=threshold,
+        claims=tuple(claims),
+        claims_checked=len(scores),
+        claims_flagged=sum(claim >= threshold for claim in scores),
+        pairs=pairs,
+    )
+
+
+def _contradicts(probability: Probability) -> bool:
+    return probability.contradiction > max(probability.entailment, probability.neutral)

@@ -1,0 +1,1 @@
+"""The runtimes: each module here wraps one, and nothing else imports it."""

@@ -1,0 +1,80 @@
+"""The sentence: where one ends and the next begins, for responses and contexts alike.
+
+Spans are code points; the spans of one text lie end to end and together are the whole text, whitespace included.
+"""
+
+import re
+from importlib.metadata import version
+from itertools import pairwise
+
+import sentencex
+
+# Raise with any change to the rules below: it is part of every scorer's fingerprint.
+_RULES = "1"
+_LANGUAGE = "en"
+
+# A list marker: "- ", "* ", "1. ", "2) ", "(3) ", "a) ".
+MARKER = r"(?:[-*+•·‣▪◦●–—]|\(?\d{1,3}[.)]|\(?[A-Za-z]\))"
+_OPENS_ITEM = re.compile(rf"\s*(?:{MARKER}\s|#{{1,6}}\s|\||>)")
+_LONE_MARKER = re.compile(rf"\s*{MARKER}\s*\Z")
+_ENDS_SENTENCE = re.compile(r"[.!?:;|。！？…][\"'”’)\]*_]*\s*\Z")
+
+# A line at least this long that does not end a sentence was broken by a margin, not by its author.
+_WRAPPED_LINE_CHARACTERS = 60
+
+
+def splitter_version() -> str:
+    """Name and version of everything that decides where sentences end."""
+    return f"sentencex {version('sentencex')} {_LANGUAGE}, lines {_RULES}"
+
+
+def split_sentences(text: str) -> list[tuple[int, int]]:
+    """Spans (start, end) of the sentences of `text`, in order; they partition it. Empty for an empty text."""
+    cuts = [0]
+    for start, end in _blocks(text):
+        cuts.extend(start + cut for cut in _cuts(text[start:end]))
+    return [(start, end) for start, end in pairwise(cuts) if start < end]
+
+
+def _cuts(block: str) -> list[int]:
+    """Ends of the sentences of one block; the last is the block's own end. A lone marker joins what follows it."""
+    if not block.strip():
+        return [len(block)]
+    cuts: list[int] = []
+    start = 0
+    for boundary in sentencex.get_sentence_boundaries(_LANGUAGE, block):
+        end = int(boundary["end_index"])
+        if end >= len(block):
+            break
+        if end > start and not _LONE_MARKER.match(block, start, end):
+            cuts.append(end)
+            start = end
+    return [*cuts, len(block)]
+
+
+def _blocks(text: str) -> list[tuple[int, int]]:
+    """Lines, with those that continue the line before them joined to it; the blocks partition the text.
+
+    Sentences do not cross list items or headings, which seldom end in a full stop; sentencex alone runs them together.
+    """
+    blocks: list[tuple[int, int]] = []
+    start = end = 0
+    previous = ""
+    for line in text.splitlines(keepends=True):
+        if end > start and not _continues(previous, line):
+            blocks.append((start, end))
+            start = end
+        end += len(line)
+        previous = line
+    blocks.append((start, end))
+    return blocks
+
+
+def _continues(previous: str, line: str) -> bool:
+    """Whether `line` goes on with the sentence that `previous` left open."""
+    first = line.lstrip()[:1]
+    if not first or not previous.strip() or _OPENS_ITEM.match(line) or _ENDS_SENTENCE.search(previous[-20:]):
+        return False
+    if previous.lstrip().startswith("#"):
+        return False
+    return first.islower() or first.isdigit() or len(previous) >= _WRAPPED_LINE_CHARACTERS

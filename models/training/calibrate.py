@@ -1,0 +1,153 @@
+"""The calibration run: the whole pipeline over development data, then the balanced and the strict point.
+
+    python -m models.training.calibrate --model models/bundled --data dev/A.jsonl.gz dev/B.jsonl.gz
+
+Half of each set's documents choose the points, the other half gives the figures that are printed. Each set weighs the
+same. There is ONE balanced point for all sets, that of the greatest mean balanced accuracy; the strict point is the
+lowest score at which 95% of supported responses, on average over the sets, are below it.
+"""
+
+import argparse
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.calibrate import BALANCED, Calibration, save_calibration
+from models.load import ScorerConfig, load_nli
+from models.training.figures import Marked, balanced_point, mark, strict_point
+from models.training.rows import Row, read_rows, set_name
+from models.types import Scored, Scorer
+
+_SEED = 7
+_SPECIFICITY = 0.95
+_ROWS_PER_CALL = 50
+_EDGE = 1e-6
+
+# Before calibration the score is 1 - entailment itself.
+_PLAIN = Calibration(slope=1.0, intercept=0.0, strict=1.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """One set: plain scores of both halves, and how many rows got none."""
+
+    name: str
+    choosing: Marked
+    reporting: Marked
+    left_out: int  # not applicable or unscored
+
+
+def logit(score: float) -> float:
+    """ln(score / (1 - score)), bounded as the calibration bounds it."""
+    bounded = min(max(score, _EDGE), 1 - _EDGE)
+    return math.log(bounded / (1 - bounded))
+
+
+def measure(scorer: Scorer, path: Path, limit: int) -> Measured:
+    """Scores at most `limit` rows of the set at `path`."""
+    rows = read_rows(path, limit, _SEED)
+    scored: list[tuple[Row, float]] = []
+    for at in range(0, len(rows), _ROWS_PER_CALL):
+        part = rows[at : at + _ROWS_PER_CALL]
+        outcomes = scorer.score([row.item() for row in part], lambda: None)
+        scored.extend(
+            (row, outcome.score) for row, outcome in zip(part, outcomes, strict=True) if isinstance(outcome, Scored)
+        )
+    halves = [
+        mark([score for _, score in half], [row.supported for row, _ in half])
+        for half in ([pair for pair in scored if _chooses(pair[0]) is side] for side in (True, False))
+    ]
+    return Measured(name=set_name(path), choosing=halves[0], reporting=halves[1], left_out=len(rows) - len(scored))
+
+
+def choose(sets: Sequence[Marked]) -> Calibration:
+    """The calibration that puts the balanced point of these plain scores at 0.5."""
+    slope = fit_slope(sets)
+    intercept = -slope * _just_below(sets, balanced_point(sets))
+    strict = 1 / (1 + math.exp(-slope * _just_below(sets, strict_point(sets, _SPECIFICITY)) - intercept))
+    return Calibration(slope=slope, intercept=intercept, strict=max(strict, BALANCED))
+
+
+def fit_slope(sets: Sequence[Marked]) -> float:
+    """Slope of the logistic regression of unsupported on logit(score), each set weighing the same; at least 0.1."""
+    rows = [
+        (logit(score), target, 1 / (len(marked.good) + len(marked.bad)))
+        for marked in sets
+        for target, scores in ((0.0, marked.good), (1.0, marked.bad))
+        for score in scores
+    ]
+    slope = intercept = 0.0
+    for _ in range(25):
+        gradient, curvature = [0.0, 0.0], [0.0, 0.0, 0.0]
+        for at, target, weight in rows:
+            guess = 1 / (1 + math.exp(-slope * at - intercept))
+            error, spread = weight * (guess - target), weight * guess * (1 - guess)
+            gradient = [gradient[0] + error * at, gradient[1] + error]
+            curvature = [curvature[0] + spread * at * at, curvature[1] + spread * at, curvature[2] + spread]
+        determinant = curvature[0] * curvature[2] - curvature[1] ** 2
+        slope -= (curvature[2] * gradient[0] - curvature[1] * gradient[1]) / determinant
+        intercept -= (curvature[0] * gradient[1] - curvature[1] * gradient[0]) / determinant
+    return max(slope, 0.1)
+
+
+def table(sets: Sequence[Measured], calibration: Calibration) -> str:
+    """The figures on the reporting halves as a Markdown table."""
+    points = [_plain_score(calibration, BALANCED), _plain_score(calibration, calibration.strict)]
+    lines = [
+        "| set | rows | AUC | specificity | sensitivity | BA | strict specificity | strict sensitivity | left out |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    columns: list[list[float]] = []
+    for measured in sets:
+        marked = measured.reporting
+        row = [marked.auc(), marked.specificity(points[0]), marked.sensitivity(points[0])]
+        row += [marked.balanced_accuracy(points[0]), marked.specificity(points[1]), marked.sensitivity(points[1])]
+        columns.append(row)
+        lines.append(_line(measured.name, str(len(marked.good) + len(marked.bad)), row, str(measured.left_out)))
+    lines.append(_line("mean", "", [sum(column) / len(sets) for column in zip(*columns, strict=True)], ""))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Calibrates, writes calibration.json into the model's folder and prints the figures."""
+    parser = argparse.ArgumentParser(description="Choose the operating points of a model on development data.")
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="gzipped JSON lines")
+    parser.add_argument("--rows-each", type=int, default=600)
+    arguments = parser.parse_args()
+
+    scorer = load_nli(ScorerConfig(folder=arguments.model), _PLAIN)
+    sets = [measure(scorer, path, arguments.rows_each) for path in arguments.data]
+    calibration = choose([measured.choosing for measured in sets])
+    save_calibration(calibration, arguments.model / "calibration.json")
+    print(calibration)
+    print(f"balanced: entailment {1 - _plain_score(calibration, BALANCED):.3f}")
+    print(f"strict: entailment {1 - _plain_score(calibration, calibration.strict):.3f}")
+    print(table(sets, calibration))
+
+
+def _chooses(row: Row) -> bool:
+    """Whether the row's document is of the half that chooses; the same on every machine."""
+    return hashlib.sha256(row.premise.encode()).digest()[0] % 2 == 0
+
+
+def _just_below(sets: Sequence[Marked], threshold: float) -> float:
+    """The logit midway between `threshold` and the next score below it, so that no rounding moves a row across."""
+    below = max((score for marked in sets for score in (*marked.good, *marked.bad) if score < threshold), default=None)
+    return logit(threshold) if below is None else (logit(threshold) + logit(below)) / 2
+
+
+def _plain_score(calibration: Calibration, score: float) -> float:
+    """The plain score that `calibration` turns into `score`."""
+    return 1 / (1 + math.exp(-(logit(score) - calibration.intercept) / calibration.slope))
+
+
+def _line(name: str, rows: str, values: Sequence[float], left_out: str) -> str:
+    cells = [name, rows, *(f"{value:.3f}" for value in values), left_out]
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

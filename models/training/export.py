@@ -1,0 +1,120 @@
+"""The export: a Hugging Face checkpoint made into the bundled int8 model.
+
+    python -m models.training.export --checkpoint DIR --calibration-data F.jsonl.gz ... --out models/bundled
+
+Run models.training.calibrate afterwards: thresholds belong to the weights they were chosen with.
+"""
+
+import argparse
+import json
+import random
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nncf
+import numpy as np
+import openvino as ov
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from models.backends.openvino import OpenvinoBackend, read_labels
+from models.batching import padded_length
+from models.pairs import Limits, Plan, Planner
+from models.softmax import softmax
+from models.tokens import WordPieceEncoder
+from models.training.rows import read_rows
+from models.types import EncodedPair, ModelError
+
+_NAMES = ("input_ids", "attention_mask", "token_type_ids")
+_SEED = 7
+
+
+def arrays(pair: EncodedPair) -> dict[str, Any]:
+    """The pair as the model's inputs, shape (1, padded length), int64."""
+    length, size = padded_length(len(pair.input_ids)), len(pair.input_ids)
+    inputs = {name: np.zeros((1, length), dtype=np.int64) for name in _NAMES}
+    inputs["input_ids"][0, :size] = pair.input_ids
+    inputs["attention_mask"][0, :size] = 1
+    inputs["token_type_ids"][0, :size] = pair.token_type_ids
+    return inputs
+
+
+def real_pairs(encoder: WordPieceEncoder, paths: Sequence[Path], rows_each: int) -> list[EncodedPair]:
+    """Pairs as a worker makes them, one claim of each row beside each of its windows, shuffled."""
+    planner = Planner(encoder=encoder, limits=Limits())
+    pairs = [
+        encoder.join(reading.ids, claim.ids)
+        for path in paths
+        for plan in (planner.plan(row.item()) for row in read_rows(path, rows_each, _SEED))
+        if isinstance(plan, Plan)
+        for claim in plan.claims
+        for reading in claim.readings
+    ]
+    random.Random(_SEED).shuffle(pairs)  # noqa: S311 (a draw, no secret)
+    return pairs
+
+
+def quantise(model: Any, pairs: Sequence[EncodedPair], alpha: float) -> ov.Model:
+    """The checkpoint as an int8 OpenVINO model, activations calibrated on `pairs`. Raises ModelError."""
+    converted = ov.convert_model(model, example_input=arrays(pairs[0]))
+    if {port.get_any_name() for port in converted.inputs} != set(_NAMES):
+        raise ModelError(f"the checkpoint's inputs are not {', '.join(_NAMES)}: only BERT-style models can be exported")
+    quantised: ov.Model = nncf.quantize(
+        converted,
+        nncf.Dataset(pairs, arrays),
+        model_type=nncf.ModelType.TRANSFORMER,
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(pairs),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=alpha)
+        ),
+    )
+    return quantised
+
+
+def agreement(model: Any, folder: Path, pairs: Sequence[EncodedPair]) -> str:
+    """How nearly the int8 model in `folder` answers as the float32 checkpoint does, as one line."""
+    labels = read_labels(folder / "config.json")
+    quantised = OpenvinoBackend(folder, threads=0).predict(pairs, lambda: None)
+    same, gaps = 0, []
+    with torch.inference_mode():
+        for pair, answer in zip(pairs, quantised, strict=True):
+            inputs = {name: torch.from_numpy(array) for name, array in arrays(pair).items()}
+            full = softmax(model(**inputs).logits[0].tolist())
+            three = (full[labels.entailment], full[labels.neutral], full[labels.contradiction])
+            mine = (answer.entailment, answer.neutral, answer.contradiction)
+            same += int(np.argmax(three)) == int(np.argmax(mine))
+            gaps.append(abs(three[0] - mine[0]))
+    return (
+        f"{len(pairs)} held-out pairs: same class {same / len(pairs):.1%}; "
+        f"entailment differs by {np.mean(gaps):.3f} on average, {np.quantile(gaps, 0.95):.3f} at the 95th percentile"
+    )
+
+
+def main() -> None:
+    """Exports, then prints the agreement with float32."""
+    parser = argparse.ArgumentParser(description="Make the bundled int8 model from a checkpoint.")
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--calibration-data", type=Path, nargs="+", required=True, help="gzipped JSON lines")
+    parser.add_argument("--held-out", type=Path, nargs="+", required=True, help="rows to compare int8 with float32 on")
+    parser.add_argument("--rows-each", type=int, default=40)
+    parser.add_argument("--smooth-quant-alpha", type=float, default=0.95)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    encoder = WordPieceEncoder(arguments.checkpoint / "tokenizer.json")
+    model = AutoModelForSequenceClassification.from_pretrained(arguments.checkpoint, dtype=torch.float32)
+    model.eval()
+    pairs = real_pairs(encoder, arguments.calibration_data, arguments.rows_each)[:300]
+    ov.save_model(quantise(model, pairs, arguments.smooth_quant_alpha), arguments.out / "model.xml")
+    shutil.copyfile(arguments.checkpoint / "tokenizer.json", arguments.out / "tokenizer.json")
+    config = json.loads((arguments.checkpoint / "config.json").read_text(encoding="utf-8"))
+    (arguments.out / "config.json").write_text(json.dumps({"id2label": config["id2label"]}, indent=2) + "\n")
+    print(agreement(model, arguments.out, real_pairs(encoder, arguments.held_out, 60)[:400]))
+
+
+if __name__ == "__main__":
+    main()

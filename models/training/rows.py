@@ -1,0 +1,46 @@
+"""The row: one premise and hypothesis of a data set with its label, as JSON lines."""
+
+import gzip
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.types import Context, Item
+
+_SUPPORTED = {"supported", "entailment"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One labelled example."""
+
+    premise: str
+    hypothesis: str
+    supported: bool
+
+    def item(self) -> Item:
+        """The row as a response to check against one context."""
+        return Item(response=self.hypothesis, contexts=(Context(id="0", text=self.premise),))
+
+
+def read_rows(path: Path, limit: int, seed: int) -> list[Row]:
+    """At most `limit` rows of the gzipped file, drawn by `seed`; the same every time."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        read = [json.loads(line) for line in lines]
+    rows = [
+        Row(
+            premise=row["premise"],
+            hypothesis=row["hypothesis"],
+            supported=row["label"] in _SUPPORTED,
+        )
+        for row in read
+    ]
+    draw = random.Random(f"{seed} {set_name(path)}")  # noqa: S311 (a draw, no secret)
+    chosen = draw.sample(range(len(rows)), min(limit, len(rows)))
+    return [rows[index] for index in sorted(chosen)]
+
+
+def set_name(path: Path) -> str:
+    """The data set's name: its file name without the endings."""
+    return path.name.split(".")[0]

@@ -1,0 +1,177 @@
+"""The bundled weights: they answer as they did when they were made, alone and in any company."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from models.backends.openvino import Labels, OpenvinoBackend, read_labels
+from models.load import BUNDLED, ScorerConfig, load_scorer
+from models.tokens import WordPieceEncoder
+from models.types import (
+    Context,
+    EncodedPair,
+    Item,
+    ModelError,
+    NotFiniteError,
+    Scored,
+    Scorer,
+    Unscored,
+    UnscoredReason,
+    Verdict,
+)
+from models.windows import make_windows, read_source
+
+# Processors round int8 products differently; other weights differ by far more.
+TOLERANCE = 0.03
+
+PREMISE = "France's capital city is Paris. Lyon is another city in France."
+# hypothesis -> entailment, neutral, contradiction, as the bundled weights answered on the day they were made
+GOLDEN = {
+    "Paris is the capital of France.": (0.890, 0.069, 0.041),
+    "Lyon is the capital of France.": (0.892, 0.068, 0.040),
+    "Lyon is in France.": (0.899, 0.065, 0.036),
+    "It snowed in Tokyo.": (0.026, 0.114, 0.861),
+    "The capital of France is not Paris.": (0.036, 0.099, 0.866),
+}
+
+
+@pytest.fixture(scope="module")
+def encoder() -> WordPieceEncoder:
+    return WordPieceEncoder(BUNDLED / "tokenizer.json")
+
+
+@pytest.fixture(scope="module")
+def backend() -> OpenvinoBackend:
+    return OpenvinoBackend(BUNDLED, threads=2)
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    return load_scorer(ScorerConfig(threads=2))
+
+
+def item(response: str, *contexts: str) -> Item:
+    return Item(
+        response=response,
+        contexts=tuple(Context(id=str(index), text=text) for index, text in enumerate(contexts)),
+    )
+
+
+def pair(encoder: WordPieceEncoder, premise: str, hypothesis: str) -> EncodedPair:
+    return encoder.join(encoder.encode(premise).ids, encoder.encode(hypothesis).ids)
+
+
+@pytest.mark.parametrize("hypothesis", GOLDEN)
+def test_golden_probabilities(encoder: WordPieceEncoder, backend: OpenvinoBackend, hypothesis: str) -> None:
+    """The weights, the tokenizer and the label order are those that were measured."""
+    answer = backend.predict([pair(encoder, PREMISE, hypothesis)], lambda: None)[0]
+    assert (answer.entailment, answer.neutral, answer.contradiction) == pytest.approx(GOLDEN[hypothesis], abs=TOLERANCE)
+
+
+def test_company_changes_nothing(encoder: WordPieceEncoder, backend: OpenvinoBackend) -> None:
+    """A pair's answer is the same to the bit alone, in a batch, and in another order."""
+    words = PREMISE.split()
+    pairs = [pair(encoder, " ".join(words * (1 + at % 9)), " ".join(words[: 1 + at % 8])) for at in range(40)]
+    together = backend.predict(pairs, lambda: None)
+    order = list(range(len(pairs)))
+    random.Random(1).shuffle(order)
+    shuffled = backend.predict([pairs[at] for at in order], lambda: None)
+    assert [backend.predict([one], lambda: None)[0] for one in pairs] == together
+    assert shuffled == [together[at] for at in order]
+
+
+def test_progress_after_each_batch(encoder: WordPieceEncoder, backend: OpenvinoBackend) -> None:
+    """Progress is reported once a batch, so that a stalled model can be told from a busy one."""
+    ticks: list[int] = []
+    backend.predict([pair(encoder, PREMISE * 10, "Paris.")] * 40, lambda: ticks.append(1))
+    assert len(ticks) > 1
+
+
+def test_nan_is_an_error(encoder: WordPieceEncoder, backend: OpenvinoBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A NaN from the runtime is never a probability."""
+    monkeypatch.setattr(backend, "_infer", lambda pairs, _length: [[float("nan"), 0.0, 0.0]] * len(pairs))
+    with pytest.raises(NotFiniteError):
+        backend.predict([pair(encoder, PREMISE, "Paris.")], lambda: None)
+
+
+def test_too_long_a_pair_is_refused(backend: OpenvinoBackend) -> None:
+    """The backend cuts nothing: more tokens than the model has positions are refused."""
+    with pytest.raises(ValueError, match="longest padded length"):
+        backend.predict([EncodedPair(input_ids=(101,) * 513, token_type_ids=(0,) * 513)], lambda: None)
+
+
+def test_labels_come_from_the_config(tmp_path: Path) -> None:
+    """The order of the classes is the model's own; without it nothing is loaded."""
+    config = tmp_path / "config.json"
+    config.write_text('{"id2label": {"0": "CONTRADICTION", "1": "Entailment", "2": "neutral"}}')
+    assert read_labels(config) == Labels(entailment=1, neutral=2, contradiction=0)
+    config.write_text('{"id2label": {"0": "LABEL_0"}}')
+    with pytest.raises(ModelError, match="must name the labels"):
+        read_labels(config)
+
+
+def test_no_model_is_a_model_error(tmp_path: Path) -> None:
+    """A folder without weights is refused by name."""
+    (tmp_path / "config.json").write_text((BUNDLED / "config.json").read_text())
+    with pytest.raises(ModelError, match="could not be loaded"):
+        OpenvinoBackend(tmp_path, threads=1)
+
+
+def test_tokenizer_is_missing(tmp_path: Path) -> None:
+    """A missing tokenizer is refused with what writes one."""
+    with pytest.raises(ModelError, match=r"models\.training\.export"):
+        WordPieceEncoder(tmp_path / "tokenizer.json")
+
+
+def test_pair_is_joined_as_trained(encoder: WordPieceEncoder) -> None:
+    """[CLS] window [SEP] claim [SEP], the claim and its [SEP] of type 1."""
+    joined = pair(encoder, "a", "b c")
+    assert (joined.input_ids[0], joined.input_ids[2], joined.input_ids[-1]) == (101, 102, 102)
+    assert joined.token_type_ids == (0, 0, 0, 1, 1, 1)
+
+
+@pytest.mark.parametrize("text", ["x" * 1_000_000, "word " * 200_000, "😀" * 100_000, "漢" * 100_000, "." * 200_000])
+def test_large_contexts_are_covered(encoder: WordPieceEncoder, text: str) -> None:
+    """Windows of real tokens fit, and cover the context to its end, in seconds."""
+    begun = time.monotonic()
+    windows = make_windows(read_source(text, encoder.encode(text)), 128)
+    assert (windows[0].start, windows[-1].end) == (0, len(text))
+    assert all(window.last - window.first <= 128 for window in windows)
+    assert time.monotonic() - begun < 30
+
+
+def test_supported_and_unsupported(scorer: Scorer) -> None:
+    """A restatement is supported, with the sentence as evidence; an invention is not."""
+    scored = scorer.score(
+        [item("Hello! Paris is the capital of France. It snowed in Tokyo.", "", PREMISE)], lambda: None
+    )[0]
+    assert isinstance(scored, Scored)
+    assert [claim.verdict is Verdict.SUPPORTED for claim in scored.claims] == [False, True, False]
+    assert scored.claims[0].verdict is Verdict.NOT_CHECKABLE
+    evidence = scored.claims[1].evidence
+    assert evidence is not None
+    assert (evidence.context_index, evidence.text) == (1, PREMISE)
+
+
+def test_claim_beyond_the_model_is_unscored(scorer: Scorer) -> None:
+    """A claim with no room for a window is unscored, and a long one with room is scored whole."""
+    outcomes = scorer.score([item("word " * 400, PREMISE), item("word " * 200, PREMISE)], lambda: None)
+    assert outcomes[0] == Unscored(reason=UnscoredReason.CLAIM_TOO_LONG)
+    assert isinstance(outcomes[1], Scored)
+
+
+def test_a_megabyte_costs_too_many_pairs(scorer: Scorer) -> None:
+    """A context that would take minutes is refused before the model is asked."""
+    begun = time.monotonic()
+    outcome = scorer.score([item("Paris is big.", "Some words here. " * 60_000)], lambda: None)[0]
+    assert outcome == Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
+    assert time.monotonic() - begun < 30
+
+
+def test_fingerprint_is_stable(scorer: Scorer) -> None:
+    """Loading again, with other threads, is the same scorer; another threshold is not."""
+    assert load_scorer(ScorerConfig(threads=1)).fingerprint == scorer.fingerprint
+    assert load_scorer(ScorerConfig(threshold="balanced")).fingerprint != scorer.fingerprint
+    assert {"backend", "openvino", "device", "capabilities"} <= set(scorer.attributes)

@@ -1,0 +1,44 @@
+"""Verdicts and scores."""
+
+from models.aggregate import judge_claim, judge_response
+from models.types import ClaimResult, Probability, Verdict
+from tests.unit.models.support import EVEN
+
+
+def probability(entailment: float, contradiction: float = 0.0) -> Probability:
+    return Probability(entailment=entailment, neutral=1 - entailment - contradiction, contradiction=contradiction)
+
+
+def claim(score: float | None) -> ClaimResult:
+    verdict = Verdict.NOT_CHECKABLE if score is None else Verdict.UNSUPPORTED
+    return ClaimResult(start=0, end=1, text="x", verdict=verdict, score=score, probability=None, evidence=None)
+
+
+def test_any_entailing_window_supports() -> None:
+    """A claim is supported if ANY window entails it, though another contradicts it."""
+    judgement = judge_claim([probability(0.1, 0.9), probability(0.9)], EVEN)
+    assert (judgement.verdict, judgement.deciding) == (Verdict.SUPPORTED, 1)
+
+
+def test_contradicted_only_when_none_entails() -> None:
+    """The window that contradicts most decides a contradiction."""
+    judgement = judge_claim([probability(0.1, 0.6), probability(0.0, 0.9), probability(0.2)], EVEN)
+    assert (judgement.verdict, judgement.deciding) == (Verdict.CONTRADICTED, 1)
+
+
+def test_unsupported_names_the_nearest_window() -> None:
+    """With nothing decided, the window of the highest entailment is the evidence."""
+    judgement = judge_claim([probability(0.1), probability(0.3)], EVEN)
+    assert (judgement.verdict, judgement.deciding) == (Verdict.UNSUPPORTED, 1)
+
+
+def test_balanced_point_is_not_supported() -> None:
+    """A score of exactly 0.5 reaches the balanced threshold and is not supported."""
+    assert judge_claim([probability(0.5)], EVEN).verdict is Verdict.UNSUPPORTED
+
+
+def test_response_is_as_bad_as_its_worst_claim() -> None:
+    """The score is the worst claim's; not checkable claims count nowhere; the threshold itself flags."""
+    scored = judge_response([claim(0.2), claim(None), claim(0.8)], 0.8, 7)
+    assert (scored.score, scored.flagged, scored.claims_checked, scored.claims_flagged) == (0.8, True, 2, 1)
+    assert (scored.pairs, scored.threshold, len(scored.claims)) == (7, 0.8, 3)

@@ -1,0 +1,48 @@
+"""The calibration: monotone, bounded, and refused when it is not."""
+
+from pathlib import Path
+
+import pytest
+
+from models.calibrate import Calibration, load_calibration, save_calibration
+from models.types import ModelError
+from tests.unit.models.support import EVEN
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    """What is saved is loaded."""
+    save_calibration(EVEN, tmp_path / "c.json")
+    assert load_calibration(tmp_path / "c.json") == EVEN
+
+
+def test_certainty_stays_within_bounds() -> None:
+    """Entailment of exactly 0 and 1 gives finite scores within 0..1."""
+    assert 0 < EVEN.score(1.0) < 0.5 < EVEN.score(0.0) < 1
+
+
+@pytest.mark.parametrize(("chosen", "threshold"), [("strict", 0.8), ("balanced", 0.5), (0.3, 0.3), (1, 1.0)])
+def test_thresholds(chosen: str | float, threshold: float) -> None:
+    """A threshold is a word or a number."""
+    assert EVEN.threshold(chosen) == threshold
+
+
+@pytest.mark.parametrize("chosen", ["lenient", 0, 1.5, float("nan")])
+def test_bad_threshold(chosen: str | float) -> None:
+    """Another word, or a number outside 0..1, is refused with what to give."""
+    with pytest.raises(ModelError, match="give 'strict', 'balanced' or a number"):
+        EVEN.threshold(chosen)
+
+
+@pytest.mark.parametrize(("slope", "strict"), [(0.0, 0.8), (-1.0, 0.8), (1.0, 0.4), (float("inf"), 0.8)])
+def test_bad_values(slope: float, strict: float) -> None:
+    """A calibration under which the score could rise with support is refused."""
+    with pytest.raises(ModelError, match="calibrate again"):
+        Calibration(slope=slope, intercept=0.0, strict=strict)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"slope": null, "intercept": 0, "strict": 1}'])
+def test_malformed_file(tmp_path: Path, content: str) -> None:
+    """A file that is no calibration is a ModelError that says what to run."""
+    (tmp_path / "c.json").write_text(content)
+    with pytest.raises(ModelError, match=r"models\.training\.calibrate"):
+        load_calibration(tmp_path / "c.json")

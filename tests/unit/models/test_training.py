@@ -1,0 +1,60 @@
+"""Calibrating: the figures, the points, and the rows they come from."""
+
+import gzip
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from models.training.calibrate import choose
+from models.training.figures import balanced_point, mark, strict_point
+from models.training.rows import read_rows, set_name
+
+SUPPORTED = [True] * 4 + [False] * 4
+SCORES = [0.1, 0.2, 0.3, 0.7, 0.4, 0.6, 0.8, 0.9]
+
+
+def test_auc_counts_pairs_in_order() -> None:
+    """AUC is the share of (good, bad) pairs in the right order; ties count half."""
+    assert mark(SCORES, SUPPORTED).auc() == 14 / 16
+    assert mark([0.5, 0.5], [True, False]).auc() == 0.5
+
+
+def test_threshold_itself_is_flagged() -> None:
+    """Specificity counts scores below the threshold, sensitivity those at or above it."""
+    marked = mark(SCORES, SUPPORTED)
+    assert (marked.specificity(0.7), marked.sensitivity(0.6)) == (0.75, 0.75)
+
+
+def test_one_label_alone_gives_no_figure() -> None:
+    """Without rows of both labels nothing can be said."""
+    with pytest.raises(ValueError, match="some of both are needed"):
+        mark([0.1], [True])
+
+
+def test_points() -> None:
+    """The balanced point is the best mean; the strict point is the lowest that is specific enough."""
+    marked = mark(SCORES, SUPPORTED)
+    assert balanced_point([marked]) == 0.4
+    assert strict_point([marked], 0.95) == 0.8
+
+
+def test_balanced_point_becomes_one_half() -> None:
+    """After calibration 0.5 parts the rows as the balanced point did, and strict as the strict point did."""
+    calibration = choose([mark(SCORES, SUPPORTED)])
+    scores = [calibration.score(1 - score) for score in SCORES]
+    assert [score >= 0.5 for score in scores] == [score >= 0.4 for score in SCORES]
+    assert [score >= calibration.strict for score in scores] == [score >= 0.8 for score in SCORES]
+    assert math.isfinite(calibration.slope)
+
+
+def test_rows_are_drawn_alike_every_time(tmp_path: Path) -> None:
+    """The same seed draws the same rows; entailment is supported, every other label is not."""
+    path = tmp_path / "some_set.jsonl.gz"
+    labels = ["entailment", "neutral", "contradiction", "supported", "not_supported"] * 4
+    lines = [json.dumps({"premise": str(at), "hypothesis": "h", "label": label}) for at, label in enumerate(labels)]
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    assert read_rows(path, 7, 1) == read_rows(path, 7, 1)
+    assert [row.supported for row in read_rows(path, 99, 1)][:5] == [True, False, False, True, False]
+    assert set_name(path) == "some_set"
