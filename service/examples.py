@@ -11,10 +11,145 @@ SUBMISSION: dict[str, Any] = {
     "route": "support",
     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
 }
-DECISION: dict[str, Any] = {}
-BATCH: dict[str, Any] = {}
-SAMPLE: dict[str, Any] = {}
-RATES: dict[str, Any] = {}
+DECISION: dict[str, Any] = {
+    "id": "chat-7f3a",
+    "decision": "sampled",
+    "reason": "hash",
+    "stratum": "default",
+    "inclusion_probability": 1.0,
+    "policy_version": "f89f2f2449ae",
+    "status_url": "/score/chat-7f3a",
+}
+BATCH: dict[str, Any] = {
+    "results": [
+        {
+            "status": 202,
+            "decision": {
+                "id": "chat-7f3a",
+                "decision": "sampled",
+                "reason": "hash",
+                "stratum": "default",
+                "inclusion_probability": 1.0,
+                "policy_version": "f89f2f2449ae",
+                "status_url": "/score/chat-7f3a",
+            },
+            "problem": None,
+        },
+        {
+            "status": 422,
+            "decision": None,
+            "problem": {
+                "type": "urn:assay:problem:payload_invalid",
+                "title": "The request body is not a valid submission.",
+                "status": 422,
+                "code": "payload_invalid",
+                "detail": "This field is required. Add it.",
+                "field": "response",
+                "next_step": "Correct the field; /docs shows a valid body.",
+                "id": None,
+            },
+        },
+    ]
+}
+SAMPLE: dict[str, Any] = {
+    "id": "chat-7f3a",
+    "status": "scored",
+    "reason": None,
+    "score": 0.5373896679806704,
+    "flagged": False,
+    "threshold": 0.7116781825537225,
+    "direction": "higher_is_worse",
+    "received_at": "2026-11-23T13:35:24.331497Z",
+    "finished_at": "2026-11-23T13:35:31.897182Z",
+    "decision": {
+        "id": "chat-7f3a",
+        "decision": "sampled",
+        "reason": "hash",
+        "stratum": "default",
+        "inclusion_probability": 1.0,
+        "policy_version": "f89f2f2449ae",
+        "status_url": "/score/chat-7f3a",
+    },
+    "claims": [
+        {
+            "start": 0,
+            "end": 53,
+            "text": "You can return the kettle within 90 days of delivery.",
+            "verdict": "contradicted",
+            "score": 0.5373896679806704,
+            "probability": {
+                "entailment": 0.2119061857939717,
+                "neutral": 0.23283549015602353,
+                "contradiction": 0.5552583240500047,
+            },
+            "evidence": {
+                "context_id": "returns",
+                "start": 0,
+                "end": 61,
+                "text": "Unused appliances can be returned within 30 days of delivery.",
+            },
+        }
+    ],
+    "scores": [
+        {
+            "scorer": "nli",
+            "fingerprint": "90086bbabc30682a8588fedf2c1acd13cfbe908beea67cb00821b7c9bf181ed1",
+            "score": 0.5373896679806704,
+            "flagged": False,
+            "threshold": 0.7116781825537225,
+            "claims_checked": 1,
+            "claims_flagged": 0,
+            "pairs": 1,
+            "attributes": {
+                "backend": "openvino",
+                "openvino": "2026.4.1-22982-e213a147257-releases/2026/4",
+                "device": "Intel(R) Xeon(R) Processor",
+                "capabilities": "BF16 BIN EXPORT_IMPORT FP16 FP32 INT8 WINOGRAD",
+            },
+            "created_at": "2026-11-23T13:35:31.897182Z",
+        }
+    ],
+}
+RATES: dict[str, Any] = {
+    "estimand": "flagged rate: the share that this scorer would flag of all checkable submissions (those not `not_applicable`), by the process that produced this traffic",
+    "interval_covers": "sampling error only, of submissions taken as independent (also within one trace); not the scorer's own mistakes, and not `pending`, `unscored` and `rejected_overload` submissions: for these see the bounds",
+    "bounds_cover": "the rate of the sample if none, and if all, of `pending`, `unscored`, `rejected_overload` and `scored_by_others` were flagged; null for claims",
+    "unit": "response",
+    "confidence": 0.95,
+    "start": "2026-11-23T12:35:00Z",
+    "end": "2026-11-23T13:36:00Z",
+    "granularity_s": 3660.0,
+    "group_by": ["release"],
+    "buckets": [
+        {
+            "start": "2026-11-23T12:35:00Z",
+            "end": "2026-11-23T13:36:00Z",
+            "group": {"release": "2026.2"},
+            "fingerprint": "90086bbabc30682a8588fedf2c1acd13cfbe908beea67cb00821b7c9bf181ed1",
+            "flagged": {
+                "rate": 0.0958904109589041,
+                "ci_low": 0.04722895459680576,
+                "ci_high": 0.18495636690166184,
+                "method": "hajek-wilson",
+            },
+            "hallucination": None,
+            "counts": {
+                "submitted": 73,
+                "sampled_out": 0,
+                "rejected_overload": 0,
+                "pending": 0,
+                "scored": 73,
+                "scored_by_others": 0,
+                "not_applicable": 0,
+                "unscored": 0,
+                "duplicate": 2,
+            },
+            "effective_n": 73.0,
+            "bound_low": 0.0958904109589041,
+            "bound_high": 0.0958904109589041,
+        }
+    ],
+}
 
 
 def shown(value: Any) -> dict[str, Any]:
