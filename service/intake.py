@@ -43,6 +43,7 @@ class Received:
     tenant: str
     submission: Submission
     decision: Decision
+    forced: bool  # a caller waits for the score
     row: "Future[Written] | None"
 
 
@@ -77,7 +78,7 @@ class Intake:
             except OverloadedError:
                 row = Future()
                 row.set_result(Written(fate=Fate.OVERLOAD))
-        return Received(id=sample_id, tenant=tenant, submission=submission, decision=decision, row=row)
+        return Received(id=sample_id, tenant=tenant, submission=submission, decision=decision, forced=forced, row=row)
 
     async def settle(self, received: Received) -> DecisionAnswer:
         """Waits for the commit and answers.
@@ -114,11 +115,11 @@ class Intake:
 
     def _overloaded(self, received: Received) -> DecisionAnswer:
         decision = received.decision
-        forced = decision.choice is Choice.FORCED
-        outcome = Outcome.SAMPLED_OUT if forced else Outcome.REJECTED_OVERLOAD
+        chosen = decision.choice is Choice.SAMPLED
+        outcome = Outcome.REJECTED_OVERLOAD if chosen else Outcome.SAMPLED_OUT
         self._count(outcome, received.submission, received.tenant, decision)
         self._metrics.submissions.labels(Choice.REJECTED_OVERLOAD).inc()
-        if forced:
+        if received.forced:
             raise OverloadedError
         rejected = Decision(
             choice=Choice.REJECTED_OVERLOAD,

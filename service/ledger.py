@@ -42,6 +42,9 @@ class Ledger:
         self._thread.join()
         while self._flush() and self._counts:
             pass
+        lost = sum(self._counts.values()) + (sum(self._in_flight.counts.values()) if self._in_flight else 0)
+        if lost:
+            log.error("ledger_counts_lost", submissions=lost)
 
     def count(self, key: LedgerKey) -> None:
         """Counts one submission."""

@@ -12,7 +12,7 @@ from service.core.db import Database
 from service.core.errors import AssayError, OverloadedError, SampleConflictError, StoreUnavailableError
 from service.core.log import log, where
 from service.core.metrics import SidecarMetrics
-from service.core.store.samples import Known, NewSample, accept, count_pending
+from service.core.store.samples import Known, NewSample, accept, count_pending, find_known
 
 GROUP_ROWS = 256
 WAITING_ROWS = 8_192  # rows in memory, not yet committed, above which a request is refused
@@ -124,9 +124,13 @@ class Writer:
         rows = list(first.values())
         with self._database.write() as connection:
             room = self._backlog.room(len(rows), lambda limit: count_pending(connection, limit))
-            known = accept(connection, rows[:room]) if room else {}
-        left_out = {(row.tenant, row.id) for row in rows[room:]}
-        new = [row for row in rows[:room] if (row.tenant, row.id) not in known]
+            # Without room for all: a sample that was accepted before stays accepted, whatever the backlog is now.
+            known = find_known(connection, rows) if room < len(rows) else {}
+            unknown = [row for row in rows if (row.tenant, row.id) not in known]
+            if unknown[:room]:
+                known |= accept(connection, unknown[:room])
+        left_out = {(row.tenant, row.id) for row in unknown[room:]}
+        new = [row for row in unknown[:room] if (row.tenant, row.id) not in known]
         self._backlog.add(len(new))
         if new:
             self._ring(any(row.urgent for row in new))

@@ -67,7 +67,7 @@ def _make_engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         arguments: dict[str, Any] = {"timeout": 10, "check_same_thread": False}
         engine = create_engine(parsed, connect_args=arguments, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)

@@ -66,12 +66,16 @@ def accept(connection: Connection, rows: Sequence[NewSample]) -> dict[tuple[str,
         .returning(samples.c.tenant, samples.c.id)
     )
     inserted = {(r.tenant, r.id) for r in connection.execute(statement, [_columns(row) for row in rows])}
-    known = [(row.tenant, row.id) for row in rows if (row.tenant, row.id) not in inserted]
-    if not known:
-        return {}
+    known = [row for row in rows if (row.tenant, row.id) not in inserted]
+    return find_known(connection, known) if known else {}
+
+
+def find_known(connection: Connection, rows: Sequence[NewSample]) -> dict[tuple[str, str], Known]:
+    """Those of the rows, by (tenant, id), that were accepted before; one statement."""
+    keys = [(row.tenant, row.id) for row in rows]
     found = connection.execute(
         select(samples.c.tenant, samples.c.id, *(samples.c[name] for name in _KNOWN)).where(
-            tuple_(samples.c.tenant, samples.c.id).in_(known)
+            tuple_(samples.c.tenant, samples.c.id).in_(keys)
         )
     )
     return {(r.tenant, r.id): Known(**{name: getattr(r, name) for name in _KNOWN}) for r in found}
