@@ -1,5 +1,7 @@
 """Claims: what is checked, what is not, and that spans are exact."""
 
+import time
+
 import pytest
 
 from models.claims import ClaimKind, plain, split_claims
@@ -127,3 +129,17 @@ def test_bold_line_is_a_heading_beside_others() -> None:
 def test_plain_drops_markup() -> None:
     """The model reads words, not emphasis or citation numbers."""
     assert plain("**Paris** is `big` [1, 2].").split() == ["Paris", "is", "big", "."]
+
+
+def test_long_paragraph_is_split_as_short_ones_are() -> None:
+    """A paragraph longer than one stretch of the splitter loses and moves no sentence."""
+    sentences = [f"Number {number} has a sentence of its own here." for number in range(1000)]
+    assert texts(" ".join(sentences)) == sentences
+
+
+@pytest.mark.parametrize("sign", ["`", '"', "a? ", "(1) ", "*", "[1]", "The cat.\n", "I cannot ", "```"])
+def test_two_hundred_thousand_characters_take_seconds(sign: str) -> None:
+    """Splitting is linear, whatever the response is made of."""
+    begun = time.monotonic()
+    split_claims((sign * 200_000)[:200_000])
+    assert time.monotonic() - begun < 20
