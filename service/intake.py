@@ -157,8 +157,8 @@ def _policy_fields(submission: Submission, tenant: str) -> dict[str, str]:
 def _new_sample(sample_id: str, submission: Submission, tenant: str, decision: Decision, *, urgent: bool) -> NewSample:
     sent = submission.model_dump(mode="json", exclude_unset=True)
     contexts = [
-        {"id": c.id if c.id is not None else str(position), "text": c.text, "score": c.score}
-        for position, c in enumerate(submission.contexts)
+        {"id": name, "text": context.text, "score": context.score}
+        for name, context in zip(_context_ids(submission), submission.contexts, strict=True)
     ]
     return NewSample(
         tenant=tenant,
@@ -179,6 +179,18 @@ def _new_sample(sample_id: str, submission: Submission, tenant: str, decision: D
         tokens=_estimated_tokens(submission),
         **{name: getattr(submission, name) or "" for name in GROUPED},
     )
+
+
+def _context_ids(submission: Submission) -> list[str]:
+    """The caller's ids; for a context without one its position, prefixed where that is another context's id."""
+    given = {context.id for context in submission.contexts}
+    names = []
+    for position, context in enumerate(submission.contexts):
+        name = context.id if context.id is not None else str(position)
+        while context.id is None and name in given:
+            name = f"_{name}"
+        names.append(name)
+    return names
 
 
 def _digest(sent: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 ALIASES = {
     "question": ("input", "query", "user_input"),
@@ -16,7 +16,16 @@ MAX_ALTERNATIVES = 20
 
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:@/+=~-]{1,200}$")]
+
+
+def _addressable(value: str) -> str:
+    """An id is the end of a path, and clients drop such segments from a path."""
+    if any(segment in {"", ".", ".."} for segment in value.split("/")):
+        raise ValueError("no part between slashes may be empty, . or ..")
+    return value
+
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:@/+=~-]{1,200}$"), AfterValidator(_addressable)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
