@@ -136,6 +136,7 @@ def _serve_metrics(port: int, metrics: WorkerMetrics) -> int | None:
 
 def _listen(queue_name: str, redis_url: str, progress: Progress) -> None:
     """Answers the doorbell until told to stop; while Redis is away the ticker goes on alone."""
+    failing = False
     while not progress.stopping:
         connection = connect(redis_url, timeout_s=None)
         try:
@@ -147,9 +148,12 @@ def _listen(queue_name: str, redis_url: str, progress: Progress) -> None:
                 log_job_description=False,
             )
             worker.progress = progress
+            failing = False
             worker.work(logging_level="ERROR")
         except Exception as error:  # noqa: BLE001 - whatever RQ or Redis raises, the worker goes on listening
-            log.warning("listening_failed", error=type(error).__name__)
+            if not failing:
+                log.warning("listening_failed", error=type(error).__name__)
+            failing = True
         finally:
             connection.close()
         progress.wait(REST_S)

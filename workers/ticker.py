@@ -55,8 +55,6 @@ class Ticker:
         while True:
             if self._pipeline.idle:  # while it drains, only its own progress counts
                 self._progress.beat()
-            if self._progress.wait(self._interval_s):
-                return
             try:
                 self.tick()
             except AssayError as error:
@@ -67,6 +65,8 @@ class Ticker:
                 log.error("tick_failed", error=where(error))
             else:
                 self._metrics.ticks.labels("done").inc()
+            if self._progress.wait(self._interval_s):
+                return
 
     def tick(self) -> None:
         """One look at the table. Raises StoreUnavailableError."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.servers import free_port, wait_for
+from tests.servers import RedisServer, free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 START, END = "<!-- footprint: made by `make footprint` -->", "<!-- /footprint -->"
@@ -53,6 +53,9 @@ def _first_rate(clone: Path) -> list[str]:
 def _processes(clone: Path) -> list[str]:
     port = free_port()
     environment = {**os.environ, "ASSAY_PORT": str(port), "ASSAY_DATABASE_URL": f"sqlite:///{clone}/footprint.db"}
+    redis = RedisServer(clone.parent)
+    redis.start()
+    environment["ASSAY_REDIS_URL"] = redis.url
     assay = str(clone / ".venv" / "bin" / "assay")
     subprocess.run([assay, "db", "upgrade"], cwd=clone, env=environment, check=True, stdout=subprocess.DEVNULL)
     sidecar = subprocess.Popen([assay, "serve"], cwd=clone, env=environment)
@@ -63,13 +66,14 @@ def _processes(clone: Path) -> list[str]:
         worker = subprocess.Popen([assay, "worker"], cwd=clone, env=environment)
         wait_for(lambda: client.get("/score/first").json()["status"] == "scored", every=0.02)
         cold_start = time.perf_counter() - started
-        for number in range(100):
+        for number in range(50):
             client.post("/score?wait=30", json={**BODY, "id": f"more-{number}"})
         child = psutil.Process(worker.pid).children()[0]
         memory = [psutil.Process(sidecar.pid).memory_info().rss, child.memory_info().rss]
     for process in (worker, sidecar):
         process.terminate()
         process.wait(30)
+    redis.kill()
     return [
         f"| worker's start to first score | {cold_start:.1f} s | 3 s |",
         f"| memory of the sidecar (resident) | {memory[0] / 2**20:.0f} MB | |",
