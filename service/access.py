@@ -14,7 +14,7 @@ from service.core.errors import (
     ScopeMissingError,
 )
 from service.core.keys import DEFAULT_TENANT, Scope, matches, split_key
-from service.core.log import log
+from service.core.log import log, where
 from service.core.store.keys import StoredKey, all_keys
 
 REFRESH_S = 5.0  # how long a revoked key may still work
@@ -52,14 +52,20 @@ class Access:
         self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
 
     def start(self) -> None:
-        """Reads the keys and goes on doing so. Raises StoreUnavailableError."""
-        self._refresh()
+        """Goes on reading the keys."""
         self._thread.start()
 
     def stop(self) -> None:
         """Stops reading."""
         self._stop.set()
         self._thread.join()
+
+    def load(self) -> None:
+        """Reads the keys. Raises StoreUnavailableError."""
+        with self._lock:
+            self._read_at = time.monotonic()
+            with self._database.read() as connection:
+                self._keys = {key.id: key for key in all_keys(connection)}
 
     @property
     def has_keys(self) -> bool:
@@ -83,9 +89,11 @@ class Access:
     def read_again(self) -> None:
         """Reads the keys; those held before stay in force if the database does not answer."""
         try:
-            self._refresh()
+            self.load()
         except AssayError as error:
             log.warning("keys_not_read", error=error.code)
+        except Exception as error:  # noqa: BLE001 - without this thread a revoked key would work for ever
+            log.error("keys_not_read", error=where(error))
 
     def caller(self, authorization: str | None) -> Caller:
         """The caller of an Authorization header; no I/O. Raises KeyMissingError or KeyUnknownError."""
@@ -100,12 +108,6 @@ class Access:
         if key is None or not matches(key, parts[1]):
             raise KeyUnknownError
         return Caller(tenant=key.tenant, scopes=key.scopes)
-
-    def _refresh(self) -> None:
-        with self._lock:
-            self._read_at = time.monotonic()
-            with self._database.read() as connection:
-                self._keys = {key.id: key for key in all_keys(connection)}
 
     def _run(self) -> None:
         while not self._stop.wait(REFRESH_S):

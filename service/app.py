@@ -11,6 +11,7 @@ from typing import Self
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from service.access import Access
 from service.core.config import Settings, read_settings
@@ -25,7 +26,7 @@ from service.ledger import Ledger
 from service.openapi import Application
 from service.ringer import Ringer
 from service.routes import ops, rates, score
-from service.routes.problem import on_assay_error, on_bug, on_http_error, problem_response
+from service.routes.problem import on_assay_error, on_bug, on_disconnect, on_http_error, problem_response
 from service.state import Sidecar
 from service.writer import Writer
 
@@ -56,11 +57,13 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("assay-llm"),
         summary="How often does our LLM make things up, since when, and where?",
         lifespan=lifespan,
+        redirect_slashes=False,  # a redirect would repeat whatever Host was sent
     )
     for router in (score.router, rates.router, ops.router):
         app.include_router(router)
     app.add_exception_handler(AssayError, on_assay_error)
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(ClientDisconnect, on_disconnect)
     app.add_exception_handler(Exception, on_bug)
     app.middleware("http")(_observe)
     return app
@@ -104,18 +107,24 @@ class _Running:
         )
 
     def __enter__(self) -> Self:
+        try:
+            self._check()
+        except AssayError:
+            self._database.close()
+            raise
+        for part in (self._access, self._ringer, self._writer, self._ledger):
+            part.start()
+        log.info("sidecar_started", policy=self.sidecar.intake.policy.version, store=self._database.dialect)
+        return self
+
+    def _check(self) -> None:
         require_current(self._database)
-        self._access.start()
+        self._access.load()
         if self._settings.keys_required and not self._access.has_keys:
             raise StartRefusedError(
                 f"There is no API key, and ASSAY_HOST={self._settings.host} needs one.",
                 next_step="Make one with `assay keys create --scope admin`, or bind 127.0.0.1.",
             )
-        self._ringer.start()
-        self._writer.start()
-        self._ledger.start()
-        log.info("sidecar_started", policy=self.sidecar.intake.policy.version, store=self._database.dialect)
-        return self
 
     def __exit__(self, *exc_info: object) -> None:
         self._writer.stop()

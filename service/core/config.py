@@ -17,7 +17,7 @@ class Auth(StrEnum):
     """Whether requests need an API key."""
 
     OPTIONAL = "optional"  # a key is checked if sent; only possible on loopback
-    REQUIRED = "required"  # every request but /healthz and /readyz needs one
+    REQUIRED = "required"  # every request needs one but /healthz, /readyz and the documentation
 
 
 class ScorerKind(StrEnum):
@@ -91,11 +91,11 @@ class Settings(BaseSettings):
     """Most rows a worker takes at once."""
     take_tokens: Annotated[int, Field(ge=1)] = 60_000
     """Estimated pair tokens a worker takes at once; at most 10 s of work, so measure tokens/s on a slow machine."""
-    lease_s: Annotated[float, Field(ge=2)] = 60.0
+    lease_s: Annotated[float, Field(ge=2, le=3_600)] = 60.0
     """Seconds after which a taken row of a dead worker may be taken again. Six times the longest take."""
     ticker_interval_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Seconds between a worker's own looks at the table; the latency while Redis is down."""
-    stall_s: Annotated[float, Field(ge=1)] = 45.0
+    stall_s: Annotated[float, Field(ge=1, le=3_600)] = 45.0
     """Seconds without progress after which a worker's parent restarts it. Below the lease, above the slowest batch."""
     worker_metrics_port: Annotated[int, Field(ge=-1, le=65535)] = 0
     """Port of a worker's `/metrics` on loopback; 0 picks a free one and logs it, -1 serves none."""

@@ -18,6 +18,7 @@ from service.core.errors import SchemaMismatchError, StoreUnavailableError
 READ_ONLY = {"assay_read_only": True}
 CONNECT_TIMEOUT_S = 3
 STATEMENT_TIMEOUT_MS = 20_000
+_REFUSED = ("22", "23", "54")  # SQLSTATE classes: the data is refused, however often it is sent
 _UNAVAILABLE = (sa_exc.OperationalError, sa_exc.InterfaceError, sa_exc.InternalError, sa_exc.TimeoutError)
 
 
@@ -27,7 +28,9 @@ class Database:
     def __init__(self, url: str) -> None:
         """Makes the engine; connects to nothing yet."""
         self.engine = _make_engine(url)
-        self._reader = self.engine.execution_options(**READ_ONLY)
+        # One snapshot for all statements of a read; SQLite's transactions have it anyway.
+        snapshot = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
+        self._reader = self.engine.execution_options(**READ_ONLY, **snapshot)
 
     @property
     def dialect(self) -> str:
@@ -56,6 +59,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except _UNAVAILABLE as error:
+        if (getattr(getattr(error, "orig", None), "sqlstate", None) or "")[:2] in _REFUSED:
+            raise
         raise StoreUnavailableError(f"The database did not answer: {type(error).__name__}.") from error
     except sa_exc.DBAPIError as error:
         if error.connection_invalidated:

@@ -50,6 +50,7 @@ class StartRefusedError(AssayError):
     """The process must not start like this."""
 
     code = "start_refused"
+    next_step = "Correct what it names, then start again."
 
 
 class SchemaMismatchError(AssayError):

@@ -4,7 +4,9 @@ The estimator is the Hajek ratio R = sum(w k) / sum(w m) with w = 1 / inclusion 
 units of a response (Sarndal, Swensson, Wretman 1992, section 5.7), its variance linearised for independent
 (Poisson) choices and an estimand that is the process behind the traffic, hence without finite-population correction:
 V = sum(w^2 (k - R m)^2) / (sum(w m))^2. The interval is Wilson's score interval (1927) at the effective sample size
-R (1 - R) / V, or at Kish's (1965) n where V is 0 and says nothing.
+R (1 - R) / V, at most Kish's (1965) n, and at Kish's n where V is 0 and says nothing. The cap is for strata of few
+samples that stand for many: where these happen to show nothing flagged, V alone is far too small
+(docs/decisions/0007).
 """
 
 import math
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 METHOD = "hajek-wilson"
+ROUNDING = 1e-9  # a variance below this share of R (1 - R) is what is left of zero after rounding
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,14 +67,17 @@ def estimate(cells: Iterable[Cell], confidence: float) -> Estimate:
     rate = sum(c.weight * c.k for c in scored) / total
     squares = sum(c.weight**2 * max(c.kk - 2 * rate * c.km + rate * rate * c.mm, 0.0) for c in scored)
     variance = squares / total**2
-    spread = rate * (1 - rate)
-    units = float(sum(c.m for c in scored))
-    if variance > 0 and spread > 0:
-        n = min(spread / variance, units)
-    else:
-        n = sum(c.weight * c.scored for c in scored) ** 2 / sum(c.weight**2 * c.scored for c in scored)
+    n = _effective_n(scored, rate * (1 - rate), variance)
     low, high = wilson(rate, n, confidence)
     return Estimate(rate=rate, low=low, high=high, effective_n=n)
+
+
+def _effective_n(scored: Sequence[Cell], spread: float, variance: float) -> float:
+    responses = sum(c.scored for c in scored)
+    kish: float = sum(c.weight * c.scored for c in scored) ** 2 / sum(c.weight**2 * c.scored for c in scored)
+    if variance <= ROUNDING * spread or spread <= 0:
+        return kish
+    return min(spread / variance, kish * sum(c.m for c in scored) / responses)
 
 
 def bounds(cells: Iterable[Cell]) -> tuple[float | None, float | None]:

@@ -16,7 +16,7 @@ DEFAULT_STRATUM = "default"
 FIELDS = ("route", "model", "release", "tenant")
 TAG_PREFIX = "tags."
 
-Rate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Rate = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
@@ -29,7 +29,7 @@ class Rule(_Part):
 
     name: Name
     rate: Rate
-    match: dict[str, str | tuple[str, ...]] = Field(min_length=1)
+    match: dict[str, str | Annotated[tuple[str, ...], Field(min_length=1)]] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _known_fields(self) -> Self:

@@ -83,10 +83,11 @@ class _Assembly:
         position, group = self.place
         width = timedelta(seconds=self.stretch.width_s)
         start = self.stretch.start + position * width
+        left = self.stretch.end - start
         names = zip(self.stretch.group_by, group, strict=True)
         return Bucket(
             start=start,
-            end=min(start + width, self.stretch.end),
+            end=start + min(width, left),
             group={name: value or None for name, value in names},
             fingerprint=self.fingerprint,
             flagged=estimate(cells, self.confidence),

@@ -1,20 +1,24 @@
 """What goes over HTTP: submissions in, decisions, samples and rates out."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-ALIASES = {
-    "question": ("input", "query", "user_input"),
-    "contexts": ("context", "retrieved_contexts", "retrieval_context"),
-    "response": ("answer", "output", "actual_output"),
-}
+MAX_LABEL_BYTES = 200
 MAX_TAGS = 50
 MAX_FEATURES = 100
 MAX_ALTERNATIVES = 20
 
-Label = Annotated[str, Field(min_length=1, max_length=200)]
+
+def _short(value: str) -> str:
+    """Counted in bytes: labels are part of database keys, whose size is limited in bytes."""
+    if len(value.encode()) > MAX_LABEL_BYTES:
+        raise ValueError(f"at most {MAX_LABEL_BYTES} bytes of UTF-8")
+    return value
+
+
+Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_short)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -74,28 +78,6 @@ class Submission(_Sent):
     tags: Annotated[dict[Name, Annotated[str, Field(max_length=200)]], Field(max_length=MAX_TAGS)] = {}
     features: Annotated[dict[Name, Finite], Field(max_length=MAX_FEATURES)] = {}
     occurred_at: AwareDatetime | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _canonical_names(cls, data: Any) -> Any:
-        """Renames aliases; one string, or strings, stand for contexts."""
-        if not isinstance(data, dict):
-            return data
-        renamed = dict(data)
-        for name, aliases in ALIASES.items():
-            for alias in aliases:
-                if alias in renamed:
-                    if name in renamed:
-                        raise ValueError(f"{name} is given twice: also as an alias; send one of them")
-                    renamed[name] = renamed.pop(alias)
-        contexts = renamed.get("contexts")
-        if isinstance(contexts, str):
-            contexts = [contexts]
-        if isinstance(contexts, list | tuple):
-            renamed["contexts"] = [{"text": c} if isinstance(c, str) else c for c in contexts]
-        elif contexts is None:
-            renamed.pop("contexts", None)
-        return renamed
 
 
 class DecisionAnswer(BaseModel):

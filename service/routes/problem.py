@@ -1,7 +1,7 @@
 """Problems: the one table from error to HTTP status, and RFC 9457 answers."""
 
 from fastapi import Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from service.core import errors
@@ -77,6 +77,12 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     )
     headers = getattr(error, "headers", None)
     return JSONResponse(answer.model_dump(), status, headers, media_type=MEDIA_TYPE)
+
+
+async def on_disconnect(request: Request, error: Exception) -> Response:
+    """Ends a request whose client hung up; nobody reads the answer."""
+    del request, error
+    return Response(status_code=400)
 
 
 async def on_bug(request: Request, error: Exception) -> JSONResponse:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -134,7 +134,7 @@ def _time(text: str, field: str) -> datetime:
         moment = None
     if moment is None or moment.tzinfo is None or not 1970 <= moment.year < 9000:  # noqa: PLR2004 - years
         raise QueryInvalidError("Must be an ISO 8601 time with a zone, such as 2026-11-01T00:00:00Z.", field=field)
-    return moment
+    return moment.astimezone(UTC)
 
 
 def _before(end: datetime, duration: timedelta) -> datetime:

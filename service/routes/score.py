@@ -1,6 +1,7 @@
 """Submissions in, decisions and samples out."""
 
 import asyncio
+import contextlib
 import time
 from typing import Annotated, Any
 
@@ -30,6 +31,7 @@ router = APIRouter(tags=["scoring"])
 
 MAX_WAIT_S = 30.0
 POLL_S = 0.05
+LARGE_BODY_BYTES = 256 * 1024
 PROBLEM: dict[str, Any] = {"model": ProblemAnswer, "content": {"application/problem+json": {}}}
 FAILURES: dict[int | str, dict[str, Any]] = {
     401: PROBLEM | {"description": "The API key is missing or unknown."},
@@ -81,16 +83,21 @@ async def score(
 ) -> Response:
     """Submits one response. It is sampled by the policy; a 202 for a sample means that it is stored."""
     seconds = None if wait is None else _seconds(wait)
-    submission = parse_submission(body, sidecar.settings)
+    if len(body) > LARGE_BODY_BYTES:
+        submission = await run_in_threadpool(parse_submission, body, sidecar.settings)
+    else:
+        submission = parse_submission(body, sidecar.settings)
     received = sidecar.intake.receive(submission, caller.tenant, forced=seconds is not None)
     try:
         decision = await sidecar.intake.settle(received)
     except AssayError as error:
         return problem_response(error, received.id)
     if seconds is not None and decision.status_url:
-        sample = await _wait_for(sidecar.database, caller.tenant, received.id, seconds)
-        if sample:
-            return JSONResponse(sample.model_dump(mode="json"), 200)
+        # The sample is stored: whatever fails from here on, the answer is that it was accepted.
+        with contextlib.suppress(AssayError):
+            sample = await _wait_for(sidecar.database, caller.tenant, received.id, seconds)
+            if sample:
+                return JSONResponse(sample.model_dump(mode="json"), 200)
     return JSONResponse(decision.model_dump(), 202)
 
 
@@ -132,8 +139,12 @@ def _read(database: Database, tenant: str, sample_id: str) -> SampleAnswer | Non
 )
 async def score_batch(request: Request, sidecar: SidecarDep, caller: IngestDep, body: BodyDep) -> Response:
     """Submits up to 1,000 responses as a JSON array or NDJSON; one result per item, in order."""
-    lines = "ndjson" in request.headers.get("content-type", "")
-    items = parse_batch(body, sidecar.settings, lines=lines)
+    media_type = request.headers.get("content-type", "").lower()
+    lines = "ndjson" in media_type or "jsonl" in media_type
+    if len(body) > LARGE_BODY_BYTES:  # reading it takes long enough to keep others waiting
+        items = await run_in_threadpool(parse_batch, body, sidecar.settings, lines=lines)
+    else:
+        items = parse_batch(body, sidecar.settings, lines=lines)
     handed = [
         item if isinstance(item, PayloadInvalidError) else sidecar.intake.receive(item, caller.tenant) for item in items
     ]
@@ -162,6 +173,8 @@ async def _result(sidecar: Sidecar, item: Received | PayloadInvalidError) -> Bat
 )
 def read_score(sidecar: SidecarDep, caller: ReadDep, sample_id: str) -> SampleAnswer:
     """A sample: its state, and its score, claims and evidence once it is scored."""
+    if "\0" in sample_id:  # PostgreSQL takes no such text, not even to look for it
+        raise SampleUnknownError
     sample = _read(sidecar.database, caller.tenant, sample_id)
     if sample is None:
         raise SampleUnknownError

@@ -1,22 +1,28 @@
 """Fixtures: a sidecar in this process, on an empty database, with no Redis unless one is given."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from fastapi.testclient import TestClient
+from psycopg import sql
 
 from service.app import create_app
 from service.core.clock import utc_now
 from service.core.config import Settings
-from service.core.db import Database
+from service.core.db import Database, upgrade
 from service.core.keys import Scope, make_key
 from service.core.store.keys import add_key
+from service.core.tables import metadata
 from service.state import Sidecar
 from tests.integration.support import DEAD_REDIS, statements
+from tests.servers import PostgresServer
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,89 @@ def policy_file(tmp_path: Path) -> Callable[[float | str], Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def _upgraded_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the schema, to copy: a migration costs more than most tests."""
+    path = tmp_path_factory.mktemp("template") / "assay.db"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()  # folds the WAL into the file
+    return path
+
+
+@pytest.fixture(scope="session")
+def _upgraded_postgres(postgres_server: PostgresServer) -> str:
+    """One database with the schema, emptied for each test: hundreds of databases would fill the disk."""
+    url = postgres_server.make_database("integration")
+    database = Database(url)
+    upgrade(database)
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER DATABASE integration SET synchronous_commit = off")
+    database.close()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, make_url: Callable[[str], str]) -> str:
+    """The URL of an empty database; where the test takes `database`, one that has the schema already."""
+    kind: str = request.param
+    if "database" not in request.fixturenames:
+        return make_url(kind)
+    if kind == "sqlite":
+        url = make_url(kind)
+        shutil.copy(request.getfixturevalue("_upgraded_sqlite"), url.removeprefix("sqlite:///"))
+        return url
+    upgraded: str = request.getfixturevalue("_upgraded_postgres")
+    with psycopg.connect(upgraded.replace("+psycopg", "")) as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))
+    return upgraded
+
+
+@pytest.fixture(scope="session")
+def _breakable(servers_folder: Path) -> Iterator[PostgresServer]:
+    folder = servers_folder / "b"
+    folder.mkdir()
+    server = PostgresServer(folder)
+    server.create()
+    server.start()
+    yield server
+    server.stop()
+
+
+@dataclass
+class Outage:
+    """Stops and starts a PostgreSQL that no other test uses."""
+
+    server: PostgresServer
+    down: bool = False
+
+    def begin(self) -> None:
+        """Kills it, with every connection."""
+        self.server.stop("immediate")
+        self.down = True
+
+    def end(self) -> None:
+        """Starts it again."""
+        if self.down:
+            self.server.start()
+            self.down = False
+
+
+@pytest.fixture
+def outage(_breakable: PostgresServer) -> Iterator[Outage]:
+    """An outage that has not begun, and is over when the test is."""
+    made = Outage(_breakable)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def breakable_url(outage: Outage) -> str:
+    """The URL of an empty database of the server that the outage stops."""
+    return outage.server.make_database(f"b{uuid4().hex}")
 
 
 @pytest.fixture

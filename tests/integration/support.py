@@ -84,9 +84,10 @@ def row_of(database: Database, sample_id: str) -> Any:
 
 
 def states(database: Database) -> dict[str, tuple[str, str | None]]:
-    """State and reason of every sample, by id."""
+    """State and reason of every sample, by id, oldest first."""
+    statement = select(samples.c.id, samples.c.state, samples.c.state_reason).order_by(samples.c.seq)
     with database.read() as connection:
-        rows = connection.execute(select(samples.c.id, samples.c.state, samples.c.state_reason)).all()
+        rows = connection.execute(statement).all()
     return {row.id: (row.state, row.state_reason) for row in rows}
 
 

@@ -1,5 +1,6 @@
 """Who may ask for what: hosts where keys are optional, keys and scopes and tenants where they are required."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -148,6 +149,14 @@ class TestRequired:
         """A sidecar that nobody could use says how to make a key."""
         with pytest.raises(StartRefusedError, match="assay keys create"):
             start(**settings)
+
+    def test_a_refused_start_leaves_nothing_running(self, start: Start) -> None:
+        """Whoever starts a sidecar inside a program of their own gets back what was begun: no thread goes on."""
+        before = set(threading.enumerate())
+        with pytest.raises(StartRefusedError):
+            start(**REQUIRED)
+        left = set(threading.enumerate()) - before
+        assert [thread.name for thread in left if thread.is_alive()] == []
 
     def test_revoked_keys_are_none(self, start: Start, database: Database, new_key: NewKey) -> None:
         """A start with nothing but revoked keys is refused as well."""

@@ -55,6 +55,17 @@ def test_a_bad_item_fails_alone(start: Start, database: Database) -> None:
     assert set(states(database)) == {"a", "d"}
 
 
+@pytest.mark.parametrize("lines", [False, True], ids=["array", "ndjson"])
+def test_an_item_with_nul_fails_alone(start: Start, database: Database, lines: bool) -> None:  # noqa: FBT001 - a parameter
+    """U+0000, which PostgreSQL cannot store, costs only the item that holds it."""
+    items = [submission("a"), submission("b", response="x\0y"), submission("c")]
+    body = "\n".join(map(json.dumps, items)) if lines else json.dumps(items)
+    answer = start(1.0).client.post("/score/batch", content=body, headers=NDJSON if lines else {})
+    assert statuses(answer.json()) == [202, 422, 202]
+    assert answer.json()["results"][1]["problem"]["field"] == "response"
+    assert set(states(database)) == {"a", "c"}
+
+
 def test_a_bad_line_fails_alone(start: Start) -> None:
     """A line that is no JSON fails by itself."""
     body = "\n".join([json.dumps(submission("a")), '{"id": ', json.dumps(submission("c"))])

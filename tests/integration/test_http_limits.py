@@ -1,4 +1,4 @@
-"""What a body may hold: every refusal names the field and stores nothing."""
+"""What a request may hold: every refusal names the field or the parameter, and stores nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from service.core.db import Database
 from tests.integration.conftest import Start
 from tests.integration.support import states, submission
 
-ONE_KIND = "sqlite"  # nothing here depends on the database: refused bodies do not reach it
+ONE_KIND = "sqlite"  # nothing here depends on the database: what is refused does not reach it
 
 
 @pytest.fixture
@@ -32,6 +32,7 @@ def database_url(make_url: Callable[[str], str]) -> str:
         ({"contexts": 7}, "contexts"),
         ({"samples": ["x"] * 21}, "samples"),
         ({"route": "r" * 201}, "route"),
+        ({"route": "é" * 101}, "route"),
         ({"latency_ms": -1}, "latency_ms"),
         ({"features": {"f": "many"}}, "features.f"),
         ({"usage": {"input_tokens": -1}}, "usage.input_tokens"),
@@ -106,11 +107,18 @@ def test_what_is_no_submission_is_refused(start: Start, body: bytes) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "payload_invalid")
 
 
-def test_a_field_given_twice_is_refused(start: Start) -> None:
-    """A name and its alias together are refused: which one counts is not ours to guess."""
-    answer = start(1.0).client.post("/score", json=submission("a") | {"answer": "It is red."})
-    assert answer.status_code == 422
-    assert "response is given twice" in answer.json()["detail"]
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"answer": "It is red."}, "response"),
+        ({"input": "?", "query": "?"}, "question"),
+        ({"context": "x"}, "contexts"),
+    ],
+)
+def test_a_field_given_twice_is_refused(start: Start, given: dict[str, str], field: str) -> None:
+    """A name and its alias together, or two aliases, are refused: which one counts is not ours to guess."""
+    answer = start(1.0).client.post("/score", json=submission("a") | given)
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
 
 
 def test_a_problem_does_not_repeat_the_text(start: Start) -> None:
@@ -127,3 +135,33 @@ def test_unknown_paths_and_methods_are_problems(start: Start, method: str, path:
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("colour=blue", "colour"),
+        ("window=0h", "window"),
+        ("window=5", "window"),
+        ("window=999999w", "window"),
+        ("from=2026-11-01T12:00:00", "from"),
+        ("from=yesterday", "from"),
+        ("to=13", "to"),
+        ("from=2026-11-01T12:00:00Z&window=1h", "window"),
+        ("from=2026-11-01T12:00:00Z&to=2026-11-01T11:00:00Z", "from"),
+        ("granularity=90s", "granularity"),
+        ("granularity=1m&window=60d", "granularity"),
+        ("group_by=colour", "group_by"),
+        ("group_by=route,", "group_by"),
+        ("unit=word", "unit"),
+        ("confidence=1", "confidence"),
+        ("confidence=nan", "confidence"),
+        ("confidence=0.4", "confidence"),
+    ],
+)
+def test_a_wrong_parameter_is_named(start: Start, query: str, field: str) -> None:
+    """A query that is not understood is 400 and names the parameter, never a guess."""
+    answer = start().client.get(f"/hallucination-rate?{query}")
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.json()["code"], answer.json()["field"]) == ("query_invalid", field)

@@ -1,6 +1,9 @@
 """POST /score and GET /score/{id}: what is decided, what is stored, what is answered."""
 
+import random
 import threading
+import time
+from typing import ClassVar
 
 import pytest
 
@@ -87,6 +90,33 @@ class TestDecision:
         first, second = (client.post("/score", json=submission()).json() for _ in range(2))
         assert first["id"] != second["id"]
         assert client.get(first["status_url"]).json()["id"] == first["id"]
+
+
+class TestLabels:
+    # The longest labels that are accepted: 200 bytes, of signs that take four each and do not compress.
+    LONG: ClassVar = {
+        name: "".join(random.Random(name).choices([chr(0x1F300 + n) for n in range(600)], k=50))
+        for name in ("model", "release", "prompt_version", "route")
+    }
+
+    def test_the_longest_labels_of_a_sample_are_stored(self, start: Start) -> None:
+        """A sample with labels as long as they may be is accepted and found under them."""
+        client = start(1.0).client
+        assert client.post("/score", json=submission("a", **self.LONG)).status_code == 202
+        (bucket,) = client.get("/hallucination-rate", params={"group_by": ",".join(self.LONG)}).json()["buckets"]
+        assert bucket["group"] == self.LONG
+
+    def test_the_longest_labels_do_not_stop_the_counts(self, start: Start) -> None:
+        """Unsampled submissions are counted whatever labels they have; one cannot hold up those after it."""
+        client = start(0.0).client
+        client.post("/score", json=submission("a", **self.LONG))
+        time.sleep(0.1)
+        client.post("/score", json=submission("b"))
+
+        def sampled_out() -> int:
+            return sum(b["counts"]["sampled_out"] for b in client.get("/hallucination-rate").json()["buckets"])
+
+        wait_for(lambda: sampled_out() == 2, seconds=3)
 
 
 class TestIdempotency:
@@ -223,6 +253,11 @@ class TestRead:
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["code"] == "sample_unknown"
+
+    @pytest.mark.parametrize("path", ["%00", "a%00b", "%ff", "%F0%9F%AB%96", "x" * 3_000, "a b", "%2e%2e"])
+    def test_what_cannot_be_an_id_is_404(self, start: Start, path: str) -> None:
+        """No path makes the database fail: not U+0000, which PostgreSQL cannot hold, and nothing overlong."""
+        assert start(1.0).client.get(f"/score/{path}").status_code == 404
 
     def test_a_pending_sample_has_no_score(self, start: Start) -> None:
         """Before it is scored the numbers are null, never 0."""

@@ -1,0 +1,184 @@
+"""The sidecar's ledger: counts kept in memory reach the table exactly once, whatever the database does."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from prometheus_client import Gauge
+from sqlalchemy import Connection, func, select
+
+from service.core.db import Database
+from service.core.errors import StoreUnavailableError
+from service.core.metrics import SidecarMetrics
+from service.core.store.ledger import LedgerKey
+from service.core.tables import Outcome, ledger, ledger_flushes
+from service.ledger import MAX_KEYS, OTHER, Ledger
+from tests.integration.support import NOW, in_threads
+from tests.servers import wait_for
+
+KEY = LedgerKey(
+    minute=NOW,
+    tenant="default",
+    outcome=Outcome.SAMPLED_OUT,
+    stratum="default",
+    inclusion_probability=0.05,
+    policy_version="v1",
+)
+
+
+class FailingDatabase(Database):
+    """A database that fails as many writes as told: before the commit, or after it, when only the answer is lost."""
+
+    before = 0
+    after = 0
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may fail."""
+        if self.before:
+            self.before -= 1
+            raise StoreUnavailableError
+        with super().write() as connection:
+            yield connection
+        if self.after:
+            self.after -= 1
+            raise StoreUnavailableError
+
+
+@pytest.fixture
+def failing(database: Database) -> Iterator[FailingDatabase]:
+    made = FailingDatabase(database.engine.url.render_as_string(hide_password=False))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def unflushed() -> Gauge:
+    return SidecarMetrics().unflushed
+
+
+@pytest.fixture
+def make_ledger(failing: FailingDatabase, unflushed: Gauge) -> Callable[[float], Ledger]:
+    return lambda interval_s: Ledger(failing, interval_s, unflushed)
+
+
+def total(database: Database) -> int:
+    with database.read() as connection:
+        return int(connection.execute(select(func.coalesce(func.sum(ledger.c.submissions), 0))).scalar_one())
+
+
+def flushes(database: Database) -> list[int]:
+    with database.read() as connection:
+        statement = select(ledger_flushes.c.sequence).order_by(ledger_flushes.c.sequence)
+        return list(connection.execute(statement).scalars())
+
+
+def test_counts_are_flushed_by_themselves(make_ledger: Callable[[float], Ledger], database: Database) -> None:
+    """After the interval the counts are in the table; without counts nothing is written."""
+    counting = make_ledger(0.02)
+    counting.start()
+    counting.count(KEY)
+    counting.count(KEY)
+    wait_for(lambda: total(database) == 2, seconds=5)
+    written = flushes(database)
+    time.sleep(0.1)
+    counting.stop()
+    assert flushes(database) == written
+
+
+def test_a_stop_flushes_what_is_left(make_ledger: Callable[[float], Ledger], database: Database) -> None:
+    """A sidecar that is stopped in order loses no count."""
+    counting = make_ledger(60)
+    counting.start()
+    for _ in range(7):
+        counting.count(KEY)
+    counting.stop()
+    assert total(database) == 7
+
+
+def test_a_failed_flush_is_tried_again(
+    make_ledger: Callable[[float], Ledger], failing: FailingDatabase, database: Database
+) -> None:
+    """Counts that could not be written stay, and what comes meanwhile is added."""
+    failing.before = 3
+    counting = make_ledger(0.02)
+    counting.start()
+    counting.count(KEY)
+    wait_for(lambda: failing.before == 0, seconds=5)
+    counting.count(KEY)
+    counting.stop()
+    assert total(database) == 2
+
+
+def test_a_lost_answer_counts_once(
+    make_ledger: Callable[[float], Ledger], failing: FailingDatabase, database: Database
+) -> None:
+    """A flush that was committed without the sidecar learning of it is sent again unchanged, and counts once."""
+    failing.after = 2
+    counting = make_ledger(0.02)
+    counting.start()
+    for _ in range(5):
+        counting.count(KEY)
+    wait_for(lambda: failing.after == 0, seconds=5)
+    for _ in range(3):
+        counting.count(KEY)
+    counting.stop()
+    assert total(database) == 8
+    assert flushes(database) == list(range(1, len(flushes(database)) + 1))
+
+
+def test_what_is_not_flushed_is_shown(
+    make_ledger: Callable[[float], Ledger], failing: FailingDatabase, unflushed: Gauge
+) -> None:
+    """While the database fails, a gauge says how many counts wait in memory; then it is 0 again."""
+    failing.before = 5
+    counting = make_ledger(0.05)
+    counting.start()
+    for _ in range(4):
+        counting.count(KEY)
+    wait_for(lambda: unflushed._value.get() == 4, seconds=5)
+    wait_for(lambda: unflushed._value.get() == 0, seconds=5)
+    counting.stop()
+
+
+def test_counting_and_flushing_at_once(make_ledger: Callable[[float], Ledger], database: Database) -> None:
+    """Four threads that count while flushes run lose nothing."""
+    counting = make_ledger(0.001)
+    counting.start()
+
+    def work(number: int) -> None:
+        for n in range(500):
+            counting.count(replace(KEY, route=f"route-{(n + number) % 7}"))
+
+    in_threads(4, work)
+    counting.stop()
+    assert total(database) == 2_000
+
+
+def test_two_sidecars_add_up(make_ledger: Callable[[float], Ledger], database: Database) -> None:
+    """Replicas that count the same things do not overwrite each other."""
+    replicas = [make_ledger(60) for _ in range(2)]
+    for counting in replicas:
+        counting.start()
+        counting.count(KEY)
+    for counting in replicas:
+        counting.stop()
+    assert total(database) == 2
+    assert flushes(database) == [1, 1]
+
+
+def test_too_many_keys_lose_their_groups_not_their_counts(
+    make_ledger: Callable[[float], Ledger], database: Database
+) -> None:
+    """Beyond the limit of distinct keys the groups become one; the sum and all that rates weigh by stays right."""
+    counting = make_ledger(60)
+    counting.start()
+    for n in range(MAX_KEYS + 50):
+        counting.count(replace(KEY, route=f"route-{n}"))
+    counting.stop()
+    assert total(database) == MAX_KEYS + 50
+    with database.read() as connection:
+        found = connection.execute(select(ledger).where(ledger.c.route == OTHER)).one()
+    assert (found.submissions, found.tenant, found.inclusion_probability) == (50, "default", 0.05)
