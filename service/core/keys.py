@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -28,7 +28,7 @@ class Scope(StrEnum):
 class NewKey:
     """A key just made; `text` is shown once and kept nowhere."""
 
-    text: str
+    text: str = field(repr=False)
     stored: StoredKey
 
 

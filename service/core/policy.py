@@ -50,7 +50,7 @@ class Sampling(_Part):
     """The `[sampling]` table: the first rule that matches decides, else `rate`."""
 
     rate: Rate = DEFAULT_RATE
-    salt: str = ""
+    salt: str = ""  # goes into the version that every decision carries: choose a long random one
     rules: tuple[Rule, ...] = ()
 
     @model_validator(mode="after")
@@ -85,6 +85,8 @@ def parse_policy(text: str) -> Policy:
     """Validates a policy file whole. Raises PolicyInvalidError, which names each wrong field."""
     try:
         return Policy.model_validate(tomllib.loads(text))
+    except RecursionError:
+        raise PolicyInvalidError("Nested too deeply.") from None
     except tomllib.TOMLDecodeError as error:
         raise PolicyInvalidError(f"Not valid TOML: {error}.") from None
     except ValidationError as error:

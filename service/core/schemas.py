@@ -30,9 +30,9 @@ def _addressable(value: str) -> str:
 
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:@/+=~-]{1,200}$"), AfterValidator(_addressable)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, le=2**53)]
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(strict=True, ge=0, le=2**53)]
 
 
 class _Sent(BaseModel):

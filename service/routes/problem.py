@@ -87,7 +87,7 @@ async def on_disconnect(request: Request, error: Exception) -> Response:
 
 async def on_bug(request: Request, error: Exception) -> JSONResponse:
     """Answers what should never happen, and logs where; never the request's text."""
-    log.error("request_failed", route=request.url.path.split("/")[1], error=where(error))
+    log.error("request_failed", route=getattr(request.scope.get("route"), "path", "none"), error=where(error))
     answer = ProblemAnswer(
         type="urn:assay:problem:bug",
         title="This is a bug.",

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -85,10 +84,14 @@ def database_url(request: pytest.FixtureRequest, make_url: Callable[[str], str])
         shutil.copy(request.getfixturevalue("_upgraded_sqlite"), url.removeprefix("sqlite:///"))
         return url
     upgraded: str = request.getfixturevalue("_upgraded_postgres")
-    with psycopg.connect(upgraded.replace("+psycopg", "")) as connection:
+    _empty(upgraded)
+    return upgraded
+
+
+def _empty(url: str) -> None:
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
         for table in reversed(metadata.sorted_tables):
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))
-    return upgraded
 
 
 @pytest.fixture(scope="session")
@@ -131,8 +134,13 @@ def outage(_breakable: PostgresServer) -> Iterator[Outage]:
 
 @pytest.fixture
 def breakable_url(outage: Outage) -> str:
-    """The URL of an empty database of the server that the outage stops."""
-    return outage.server.make_database(f"b{uuid4().hex}")
+    """The URL of the server that the outage stops: its one database, with the schema, emptied."""
+    url = outage.server.url()
+    database = Database(url)
+    upgrade(database)
+    database.close()
+    _empty(url)
+    return url
 
 
 @pytest.fixture
