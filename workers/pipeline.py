@@ -87,16 +87,20 @@ class Pipeline:
         started = time.perf_counter()
         try:
             outcomes = self._scorer.score([_item(row) for row in rows], self._progress.step)
+            finished = [Finished(taken=row, outcome=outcome) for row, outcome in zip(rows, outcomes, strict=True)]
         except StoppedError:
             self._release(rows, failed=False)
             return []
         except Exception as error:  # noqa: BLE001 - the row's boundary: recorded, and tried again alone
-            self._metrics.failures.labels(type(error).__name__).inc()
-            log.error("score_failed", error=where(error), seqs=[row.seq for row in rows], alone=rows[0].alone)
-            self._release(rows, failed=True)
+            self._fail(rows, error)
             return []
         self._observe("score", started)
-        return [Finished(taken=row, outcome=outcome) for row, outcome in zip(rows, outcomes, strict=True)]
+        return finished
+
+    def _fail(self, rows: Sequence[Taken], error: Exception) -> None:
+        self._metrics.failures.labels(type(error).__name__).inc()
+        log.error("score_failed", error=where(error), seqs=[row.seq for row in rows], alone=rows[0].alone)
+        self._release(rows, failed=True)
 
     def _release(self, rows: Sequence[Taken], *, failed: bool) -> None:
         try:
@@ -119,6 +123,9 @@ class Pipeline:
                     return
                 self._progress.beat()
                 time.sleep(STORE_RETRY_S)
+            except Exception as error:  # noqa: BLE001 - the database refuses a row: each is tried again alone
+                self._fail([row.taken for row in finished], error)
+                return
         self._observe("store", started)
         self._count(finished, counted)
 
