@@ -10,7 +10,7 @@ from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell, connect
 from service.core.store.leases import acquire
 from tests.integration.conftest import Outage
-from tests.integration.support import DEAD_REDIS, LIMITS, ToldScorer, new_sample, scored, states, store
+from tests.integration.support import DEAD_REDIS, LIMITS, ToldScorer, new_sample, states, store
 from tests.servers import RedisServer, wait_for
 from workers.jobs import drain, make_resident
 from workers.pipeline import Pipeline
