@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from service.core.config import Settings
@@ -68,9 +69,9 @@ class Access:
                 self._keys = {key.id: key for key in all_keys(connection)}
 
     @property
-    def has_keys(self) -> bool:
-        """Whether any key is valid."""
-        return any(key.revoked_at is None for key in self._keys.values())
+    def keys(self) -> Iterable[StoredKey]:
+        """The keys as last read, revoked ones too."""
+        return self._keys.values()
 
     def check_host(self, host: str | None, origin: str | None) -> None:
         """Raises HostRefusedError for a foreign Host or Origin while keys are optional: a web page may send these."""

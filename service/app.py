@@ -16,7 +16,8 @@ from starlette.requests import ClientDisconnect
 from service.access import Access
 from service.core.config import Settings, read_settings
 from service.core.db import Database, require_current
-from service.core.errors import AssayError, HostRefusedError, PolicyInvalidError, StartRefusedError
+from service.core.errors import AssayError, HostRefusedError, PolicyInvalidError
+from service.core.keys import require_valid_key
 from service.core.log import configure_logging, log
 from service.core.metrics import SidecarMetrics
 from service.core.policy import read_policy
@@ -120,11 +121,8 @@ class _Running:
     def _check(self) -> None:
         require_current(self._database)
         self._access.load()
-        if self._settings.keys_required and not self._access.has_keys:
-            raise StartRefusedError(
-                f"There is no API key, and ASSAY_HOST={self._settings.host} needs one.",
-                next_step="Make one with `assay keys create --scope admin`, or bind 127.0.0.1.",
-            )
+        if self._settings.keys_required:
+            require_valid_key(self._access.keys, self._settings.host)
 
     def __exit__(self, *exc_info: object) -> None:
         self._writer.stop()

@@ -73,12 +73,21 @@ class Ledger:
             log.warning("ledger_flush_failed", error=error.code)
             self._unflushed.set(sum(waiting.counts.values()) + sum(self._counts.values()))
             return False
-        except Exception as error:  # noqa: BLE001 - the thread must live: these counts are tried again
-            log.error("ledger_flush_failed", error=where(error))
+        except Exception as error:  # noqa: BLE001 - the thread must live, and one label must not hold up all counts
+            log.error("ledger_flush_refused", error=where(error), fix="counted without groups")
+            self._in_flight = _ungrouped(waiting)
             return False
         self._in_flight = None
         self._unflushed.set(0)
         return True
+
+
+def _ungrouped(flush: Flush) -> Flush:
+    """The same flush without what a caller may write into it; its name still makes it count once."""
+    counts: Counter[LedgerKey] = Counter()
+    for key, submissions in flush.counts.items():
+        counts[_without_groups(key)] += submissions
+    return Flush(replica=flush.replica, sequence=flush.sequence, counts=counts)
 
 
 def _without_groups(key: LedgerKey) -> LedgerKey:

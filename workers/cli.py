@@ -14,8 +14,8 @@ from rich.table import Table
 from service.core.clock import utc_now
 from service.core.config import Settings, read_settings
 from service.core.db import Database, head_revision, require_current, upgrade
-from service.core.errors import AssayError, StartRefusedError
-from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key
+from service.core.errors import AssayError
+from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, require_valid_key
 from service.core.log import configure_logging
 from service.core.policy import DEFAULT_STRATUM, Policy, Rule, read_policy
 from service.core.store.keys import add_key, all_keys, revoke_key
@@ -92,12 +92,7 @@ def _check_start(settings: Settings) -> None:
         require_current(database)
         if settings.keys_required:
             with database.read() as connection:
-                held = any(key.revoked_at is None for key in all_keys(connection))
-            if not held:
-                raise StartRefusedError(
-                    f"There is no API key, and ASSAY_HOST={settings.host} needs one.",
-                    next_step="Make one with `assay keys create --scope admin`, or bind 127.0.0.1.",
-                )
+                require_valid_key(all_keys(connection), settings.host)
 
 
 @app.command()

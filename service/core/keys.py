@@ -4,10 +4,12 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from service.core.errors import StartRefusedError
 from service.core.store.keys import StoredKey
 
 PREFIX = "assay"
@@ -44,6 +46,15 @@ def make_key(*, tenant: str, scopes: frozenset[Scope], note: str, now: datetime)
         created_at=now,
     )
     return NewKey(text=f"{PREFIX}_{key_id}_{secret}", stored=stored)
+
+
+def require_valid_key(keys: Iterable[StoredKey], host: str) -> None:
+    """Raises StartRefusedError unless one of the keys is valid; asked before a sidecar binds where keys are needed."""
+    if all(key.revoked_at is not None for key in keys):
+        raise StartRefusedError(
+            f"There is no API key, and ASSAY_HOST={host} needs one.",
+            next_step="Make one with `assay keys create --scope admin`, or bind 127.0.0.1.",
+        )
 
 
 def split_key(text: str) -> tuple[str, str] | None:

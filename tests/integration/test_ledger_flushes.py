@@ -182,3 +182,17 @@ def test_too_many_keys_lose_their_groups_not_their_counts(
     with database.read() as connection:
         found = connection.execute(select(ledger).where(ledger.c.route == OTHER)).one()
     assert (found.submissions, found.tenant, found.inclusion_probability) == (50, "default", 0.05)
+
+
+def test_a_label_that_the_database_refuses_holds_up_no_count(database: Database, unflushed: Gauge) -> None:
+    """A flush with such a label is counted without its groups, once, and the flushes after it go on."""
+    counts = Ledger(database, 0.05, unflushed)
+    counts.start()
+    counts.count(replace(KEY, model="\ud800"))
+    counts.count(replace(KEY, model="fine"))
+    time.sleep(0.2)
+    counts.count(replace(KEY, model="later"))
+    counts.stop()
+    with database.read() as connection:
+        rows = connection.execute(select(ledger.c.model, ledger.c.submissions)).all()
+    assert {row.model: row.submissions for row in rows} == {OTHER: 2, "later": 1}
