@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.calibrate import BALANCED, Calibration, save_calibration
-from models.load import ScorerConfig, load_nli
+from models.calibrate import BALANCED, UNCALIBRATED, Calibration, save_calibration
+from models.load import ScorerConfig, load_model, make_nli
 from models.training.figures import Marked, balanced_point, mark, strict_point
 from models.training.rows import Row, read_rows, set_name
 from models.types import Scored, Scorer
@@ -24,9 +24,6 @@ _SEED = 7
 _SPECIFICITY = 0.95
 _ROWS_PER_CALL = 50
 _EDGE = 1e-6
-
-# Before calibration the score is 1 - entailment itself.
-_PLAIN = Calibration(slope=1.0, intercept=0.0, strict=1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +91,7 @@ def fit_slope(sets: Sequence[Marked]) -> float:
 
 def table(sets: Sequence[Measured], calibration: Calibration) -> str:
     """The figures on the reporting halves as a Markdown table."""
-    points = [_plain_score(calibration, BALANCED), _plain_score(calibration, calibration.strict)]
+    points = [_plain_score(calibration, calibration.threshold(point)) for point in ("balanced", "strict")]
     lines = [
         "| set | rows | AUC | specificity | sensitivity | BA | strict specificity | strict sensitivity | left out |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -118,13 +115,15 @@ def main() -> None:
     parser.add_argument("--rows-each", type=int, default=600)
     arguments = parser.parse_args()
 
-    scorer = load_nli(ScorerConfig(folder=arguments.model), _PLAIN)
+    config = ScorerConfig(folder=arguments.model, threshold="balanced")
+    model = load_model(config)
+    scorer = make_nli(config, model, UNCALIBRATED)
     sets = [measure(scorer, path, arguments.rows_each) for path in arguments.data]
     calibration = choose([measured.choosing for measured in sets])
-    save_calibration(calibration, arguments.model / "calibration.json")
+    save_calibration(calibration, arguments.model / "calibration.json", model.digest)
     print(calibration)
     print(f"balanced: entailment {1 - _plain_score(calibration, BALANCED):.3f}")
-    print(f"strict: entailment {1 - _plain_score(calibration, calibration.strict):.3f}")
+    print(f"strict: entailment {1 - _plain_score(calibration, calibration.threshold('strict')):.3f}")
     print(table(sets, calibration))
 
 

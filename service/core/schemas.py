@@ -123,8 +123,8 @@ class ProbabilityAnswer(BaseModel):
     """NLI probabilities of the deciding pair."""
 
     entailment: float
-    neutral: float
-    contradiction: float
+    neutral: float | None
+    contradiction: float | None
 
 
 class EvidenceAnswer(BaseModel):
