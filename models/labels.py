@@ -68,10 +68,14 @@ class Head:
         )
 
 
+def meaning_of(name: str) -> Meaning | None:
+    """What a label of this name means; None for a name that says nothing."""
+    return _MEANINGS.get(re.sub(r"[\s_-]", "", name).lower())
+
+
 def head_of(names: Sequence[str]) -> Head:
     """The head whose labels have these names, in order. Raises ModelError that says how to name them."""
-    meanings = tuple(_MEANINGS.get(re.sub(r"[\s_-]", "", name).lower()) for name in names)
-    known = [meaning for meaning in meanings if meaning is not None]
+    known = [meaning for meaning in map(meaning_of, names) if meaning is not None]
     if len(known) < len(names) or len(set(known)) < len(known) or frozenset(known) not in _HEADS:
         raise ModelError(
             f"the model's labels are {', '.join(names) or 'none'}, which does not say what each means: set "

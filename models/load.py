@@ -86,7 +86,10 @@ def _bundled(config: ScorerConfig) -> Model:
     backend, tokens = _module("models.backends.openvino", "worker"), _module("models.tokens", "worker")
     if config.labels or config.revision:
         raise ModelError("ASSAY_NLI_LABELS and ASSAY_NLI_REVISION need ASSAY_NLI_MODEL: the bundled model has its own")
-    weights = _digest(config.folder / "model.xml", config.folder / "model.bin")
+    try:
+        weights = _digest(config.folder / "model.xml", config.folder / "model.bin")
+    except OSError as error:
+        raise ModelError(f"{error.filename} is missing: models.training.export writes it") from error
     encoder = tokens.WordPieceEncoder(config.folder / "tokenizer.json")
     return Model(
         backend=backend.OpenvinoBackend(config.folder, config.threads),
@@ -112,7 +115,7 @@ def _checkpoint(config: ScorerConfig) -> Model:
     return Model(
         backend=backend,
         encoder=encoder,
-        weights_digest=_described(weights=weights, revision=found.revision, dtype=backend.dtype),
+        weights_digest=_described(weights=weights, revision=found.revision),
         max_length=backend.max_length,
         digest=_described(weights=weights, tokenizer=encoder.digest),
         calibration=None,

@@ -133,7 +133,7 @@ def _positions(model: Any) -> int:
     """Tokens for which the model has positions. RoBERTa and its kin keep the first ones for padding."""
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+            return int(module.num_embeddings) - (0 if module.padding_idx is None else module.padding_idx + 1)
     stated = getattr(model.config, "max_position_embeddings", None)
     return stated if isinstance(stated, int) and stated > 0 else PADDED_LENGTHS[-1]
 

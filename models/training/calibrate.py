@@ -10,7 +10,7 @@ lowest score at which 95% of supported responses, on average over the sets, are 
 import argparse
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,21 +42,21 @@ def logit(score: float) -> float:
     return math.log(bounded / (1 - bounded))
 
 
-def measure(scorer: Scorer, path: Path, limit: int) -> Measured:
-    """Scores at most `limit` rows of the set at `path`."""
-    rows = read_rows(path, limit, _SEED)
+def measure(scorer: Scorer, name: str, rows: Sequence[Row], progress: Callable[[int], None]) -> Measured:
+    """Scores the rows of one set; calls `progress` with how many are done. Raises ValueError for rows of one label."""
     scored: list[tuple[Row, float]] = []
     for at in range(0, len(rows), _ROWS_PER_CALL):
         part = rows[at : at + _ROWS_PER_CALL]
-        outcomes = scorer.score([row.item() for row in part], lambda: None)
+        outcomes = scorer.score([row.item for row in part], lambda: None)
         scored.extend(
             (row, outcome.score) for row, outcome in zip(part, outcomes, strict=True) if isinstance(outcome, Scored)
         )
+        progress(at + len(part))
     halves = [
         mark([score for _, score in half], [row.supported for row, _ in half])
         for half in ([pair for pair in scored if _chooses(pair[0]) is side] for side in (True, False))
     ]
-    return Measured(name=set_name(path), choosing=halves[0], reporting=halves[1], left_out=len(rows) - len(scored))
+    return Measured(name=name, choosing=halves[0], reporting=halves[1], left_out=len(rows) - len(scored))
 
 
 def choose(sets: Sequence[Marked]) -> Calibration:
@@ -118,7 +118,10 @@ def main() -> None:
     config = ScorerConfig(folder=arguments.model, threshold="balanced")
     model = load_model(config)
     scorer = make_nli(config, model, UNCALIBRATED)
-    sets = [measure(scorer, path, arguments.rows_each) for path in arguments.data]
+    sets = [
+        measure(scorer, set_name(path), read_rows(path, arguments.rows_each, _SEED), lambda _: None)
+        for path in arguments.data
+    ]
     calibration = choose([measured.choosing for measured in sets])
     save_calibration(calibration, arguments.model / "calibration.json", model.digest)
     print(calibration)
@@ -129,7 +132,8 @@ def main() -> None:
 
 def _chooses(row: Row) -> bool:
     """Whether the row's document is of the half that chooses; the same on every machine."""
-    return hashlib.sha256(row.premise.encode()).digest()[0] % 2 == 0
+    document = "\n".join(context.text for context in row.item.contexts)
+    return hashlib.sha256(document.encode()).digest()[0] % 2 == 0
 
 
 def _just_below(sets: Sequence[Marked], threshold: float) -> float:

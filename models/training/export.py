@@ -48,7 +48,7 @@ def real_pairs(encoder: WordPieceEncoder, paths: Sequence[Path], rows_each: int)
     pairs = [
         encoder.join(reading.ids, claim.ids)
         for path in paths
-        for plan in (planner.plan(row.item()) for row in read_rows(path, rows_each, _SEED))
+        for plan in (planner.plan(row.item) for row in read_rows(path, rows_each, _SEED))
         if isinstance(plan, Plan)
         for claim in plan.claims
         for reading in claim.readings

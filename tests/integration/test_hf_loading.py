@@ -97,7 +97,7 @@ def test_a_head_is_never_made_up(folder: Path) -> None:
     config = transformers.BertConfig.from_pretrained(folder)
     transformers.BertModel(config).save_pretrained(folder)
     edit_json(folder / "config.json", id2label=dict(enumerate(NLI)))
-    with pytest.raises(ModelError, match="lack classifier.bias, .* fine-tuned for NLI"):
+    with pytest.raises(ModelError, match=r"lack classifier\.bias, .* fine-tuned for NLI"):
         load(folder)
 
 
@@ -136,7 +136,7 @@ def test_no_tokenizer(folder: Path) -> None:
 @pytest.mark.parametrize("model", ["/no/such/folder", "./nowhere", "~/nowhere", "a/b/c"])
 def test_no_folder(model: str) -> None:
     """What can only be a folder is not looked up on the hub."""
-    with pytest.raises(ModelError, match="there is no folder .*ASSAY_NLI_MODEL"):
+    with pytest.raises(ModelError, match=r"there is no folder .*ASSAY_NLI_MODEL"):
         load(model)
 
 
