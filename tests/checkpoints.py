@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import sentencepiece
 import tokenizers
 import torch
 import transformers
@@ -37,6 +38,17 @@ def save_checkpoint(folder: Path, family: str, labels: Sequence[str] = NLI, **co
     tokenizer.save_pretrained(folder)
     model.eval().save_pretrained(folder)
     return folder
+
+
+def keep_sentencepiece_only(folder: Path) -> None:
+    """Leaves a DeBERTa checkpoint with the tokenizer's form of old: spm.model and no tokenizer.json."""
+    special = {"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]", "unk_piece": "[UNK]"}
+    ids = {"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3}
+    with (folder / "spm.model").open("wb") as model:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(_CORPUS), model_writer=model, vocab_size=90, minloglevel=2, **special, **ids
+        )
+    (folder / "tokenizer.json").unlink()
 
 
 def edit_json(path: Path, **changes: Any) -> None:

@@ -20,7 +20,7 @@ from models.claims import plain
 from models.labels import head_of, read_names
 from models.load import ScorerConfig, load_scorer
 from models.types import Context, EncodedPair, Item, NotFiniteError, Scored, Unscored, UnscoredReason
-from tests.checkpoints import FAMILIES, NLI, POSITIONS, edit_json, save_checkpoint
+from tests.checkpoints import FAMILIES, NLI, POSITIONS, edit_json, keep_sentencepiece_only, save_checkpoint
 
 HEADS = (NLI, ("contradiction", "entailment", "neutral"), ("not_entailment", "entailment"), ("consistent",))
 PAIRS = [
@@ -97,6 +97,16 @@ def test_parity_with_the_reference_library(folders: Folders, family: str, labels
         assert np.array(others) == pytest.approx(expected[:, order], abs=1e-5)
     else:
         assert {(one.neutral, one.contradiction) for one in found} == {(None, None)}
+
+
+def test_a_tokenizer_of_the_old_form_is_read(tmp_path: Path) -> None:
+    """Models published with spm.model and no tokenizer.json are read as the reference library reads them."""
+    folder = save_checkpoint(tmp_path / "old", "deberta")
+    keep_sentencepiece_only(folder)
+    encoder, backend = load(folder)
+    found = backend.predict([pair(encoder, *texts) for texts in PAIRS], lambda: None)
+    expected = reference(folder, PAIRS)[:, 0].tolist()
+    assert [one.entailment for one in found] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
