@@ -53,8 +53,10 @@ class PairEncoder:
         # Padding is the batch's business, and a cut text would be scored as if it were whole.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        # A text that spells a special token, such as "</s>", is text.
+        # A text that spells a special token, such as "</s>", is text: the pair must end where we end it.
         self._tokenizer.encode_special_tokens = True
+        self._unknown = loaded.unk_token_id
+        self._reserved = frozenset(loaded.all_special_ids) - {self._unknown}
         self._layout = _read_layout(self._tokenizer, checkpoint.name)
         self.pad_id = int(loaded.pad_token_id)
         self.input_names = frozenset(str(name) for name in loaded.model_input_names)
@@ -86,16 +88,22 @@ class PairEncoder:
             reached = max(reached, start)
             starts.append(reached)
             ends.append(max(reached, start + len(bare) if bare else last))
-        return Encoded(ids=encoding.ids, starts=starts, ends=ends)
+        return Encoded(ids=self._plain(encoding.ids), starts=starts, ends=ends)
 
     def reread(self, text: str, ids: Sequence[int]) -> Sequence[int]:
         """The tokens of `text` alone: a first word has no space before it, which byte-level tokenizers tell apart."""
-        alone: Sequence[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        alone = self._plain(self._tokenizer.encode(text, add_special_tokens=False).ids)
         return alone if len(alone) <= len(ids) + _SPARE else ids
 
     def join(self, window: Sequence[int], claim: Sequence[int]) -> EncodedPair:
         """The pair with the tokenizer's own special tokens and types."""
         return self._layout.join(window, claim)
+
+    def _plain(self, ids: list[int]) -> list[int]:
+        """The ids without special ones, which SentencePiece vocabularies hold as pieces like any other."""
+        if self._unknown is None or self._reserved.isdisjoint(ids):
+            return ids
+        return [self._unknown if token in self._reserved else token for token in ids]
 
 
 def _require_usable(loaded: Any, name: str) -> None:
