@@ -6,7 +6,7 @@ AssayError
 ├── QueryInvalidError                                             400
 ├── KeyMissingError, KeyUnknownError                              401
 ├── ScopeMissingError, HostRefusedError                           403
-├── SampleUnknownError                                            404
+├── SampleUnknownError, ClientSamplingOffError                    404
 ├── SampleConflictError                                           409
 ├── BodyTooLargeError                                             413
 ├── PayloadInvalidError                                           422
@@ -107,6 +107,13 @@ class SampleConflictError(AssayError):
 
     code = "sample_conflict"
     next_step = "Send a new id, or the same body."
+
+
+class ClientSamplingOffError(AssayError):
+    """The policy lets no client decide."""
+
+    code = "client_sampling_off"
+    next_step = "Send every submission; the sidecar decides. `client_side = true` under [sampling] turns it on."
 
 
 class BodyTooLargeError(AssayError):

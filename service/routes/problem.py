@@ -1,5 +1,7 @@
 """Problems: the one table from error to HTTP status, and RFC 9457 answers."""
 
+from typing import Any
+
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
@@ -15,6 +17,7 @@ STATUS: dict[type[errors.AssayError], int] = {
     errors.ScopeMissingError: 403,
     errors.HostRefusedError: 403,
     errors.SampleUnknownError: 404,
+    errors.ClientSamplingOffError: 404,
     errors.SampleConflictError: 409,
     errors.BodyTooLargeError: 413,
     errors.PayloadInvalidError: 422,
@@ -26,6 +29,15 @@ STATUS: dict[type[errors.AssayError], int] = {
     errors.StartRefusedError: 500,
     errors.SchemaMismatchError: 500,
 }
+PROBLEM: dict[str, Any] = {"model": ProblemAnswer, "content": {"application/problem+json": {}}}
+FAILURES: dict[int | str, dict[str, Any]] = {
+    401: PROBLEM | {"description": "The API key is missing or unknown."},
+    403: PROBLEM | {"description": "The API key lacks the scope, or the Host header is foreign."},
+    413: PROBLEM | {"description": "The body is too large."},
+    422: PROBLEM | {"description": "The body is not valid; `field` names where."},
+    503: PROBLEM | {"description": "The database did not answer. Retry with the same id."},
+}
+READ_FAILURES: dict[int | str, dict[str, Any]] = {k: v for k, v in FAILURES.items() if k in {401, 403, 503}}
 RETRY_AFTER_S = {429: "5", 503: "2"}
 MEDIA_TYPE = "application/problem+json"
 

@@ -14,7 +14,7 @@ from service.core.estimate import METHOD
 from service.core.rates import Bucket, make_buckets
 from service.core.schemas import BucketAnswer, CountsAnswer, RateAnswer, RatesAnswer
 from service.core.store.rates import DIMENSIONS, Stretch, Unit, read_scores, read_states
-from service.routes.score import PROBLEM, READ_FAILURES
+from service.routes.problem import PROBLEM, READ_FAILURES
 from service.state import ReadDep, SidecarDep
 
 router = APIRouter(tags=["rates"])
@@ -35,10 +35,10 @@ ESTIMAND = {
 }
 INTERVAL_COVERS = (
     "sampling error only, of submissions taken as independent (also within one trace); not the scorer's own mistakes, "
-    "and not `pending`, `unscored` and `rejected_overload` submissions: for these see the bounds"
+    "and not `pending`, `unscored`, `rejected_overload` and `dropped_by_client` submissions: for these see the bounds"
 )
 BOUNDS_COVER = (
-    "the rate of the sample if none, and if all, of `pending`, `unscored`, `rejected_overload` and `scored_by_others` "
+    "the rate of the sample if none, and if all, of `pending`, `unscored`, `rejected_overload`, `dropped_by_client` and `scored_by_others` "
     "were flagged; null for claims"
 )
 

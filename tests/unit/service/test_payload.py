@@ -81,6 +81,7 @@ def test_every_field_is_kept() -> None:
         "tags": {"plan": "gold"},
         "features": {"temperature": 0.7},
         "occurred_at": "2026-07-01T12:00:00Z",
+        "sampling": {"policy_version": "f89f2f2449ae", "stratum": "default", "inclusion_probability": 0.05},
     }
     assert parsed(json.dumps(sent).encode()).model_dump(mode="json") == sent
 
