@@ -28,9 +28,14 @@ _FIXES = {
 
 def parse_submission(body: bytes, settings: Settings) -> Submission:
     """One submission. Raises PayloadInvalidError."""
+    return validate_submission(decode_document(body), settings)
+
+
+def decode_document(body: bytes) -> Any:
+    """JSON as a document that a database can store. Raises PayloadInvalidError."""
     document = _decode(body)
     _refuse_nul(body, document)
-    return validate_submission(document, settings)
+    return document
 
 
 def parse_batch(body: bytes, settings: Settings, *, lines: bool) -> list[Submission | PayloadInvalidError]:
@@ -74,8 +79,14 @@ def _decode(body: bytes) -> Any:
 
 
 def _refuse_nul(body: bytes, document: Any) -> None:
-    """The database cannot store U+0000. The look at the bytes is cheap; only where it finds one is there a walk."""
-    if b"\\u0000" in body and (place := _find_nul(document, "")) is not None:
+    """The look at the bytes is cheap; only where it finds one is there a walk."""
+    if b"\\u0000" in body:
+        refuse_nul(document)
+
+
+def refuse_nul(document: Any) -> None:
+    """The database cannot store U+0000. Raises PayloadInvalidError, which names its place."""
+    if (place := _find_nul(document, "")) is not None:
         raise PayloadInvalidError("Contains the character U+0000. Remove it.", field=_safe(place))
 
 
