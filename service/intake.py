@@ -16,13 +16,12 @@ from service.core.policy import Policy
 from service.core.schemas import ClientDecision, DecisionAnswer, Submission
 from service.core.store.ledger import LedgerKey
 from service.core.store.samples import NewSample
+from service.core.submitted import context_ids, estimated_tokens
 from service.core.tables import Outcome
 from service.ledger import Ledger
 from service.sampling import Choice, Decision, Reason, decide
 from service.writer import Fate, Writer, Written
 
-CHARS_PER_TOKEN = 4  # of English text; only balances how much a worker takes at once
-CHARS_PER_CLAIM = 120
 OWN_COLUMNS = {"id", "question", "contexts", "response", "model", "release", "prompt_version", "route"}
 GROUPED = ("model", "release", "prompt_version", "route")
 
@@ -180,7 +179,7 @@ def _new_sample(sample_id: str, submission: Submission, tenant: str, decision: D
     sent = submission.model_dump(mode="json", exclude_unset=True, exclude={"sampling"})
     contexts = [
         {"id": name, "text": context.text, "score": context.score}
-        for name, context in zip(_context_ids(submission), submission.contexts, strict=True)
+        for name, context in zip(context_ids(submission), submission.contexts, strict=True)
     ]
     return NewSample(
         tenant=tenant,
@@ -198,32 +197,14 @@ def _new_sample(sample_id: str, submission: Submission, tenant: str, decision: D
         response=submission.response,
         details={name: value for name, value in sent.items() if name not in OWN_COLUMNS},
         urgent=urgent,
-        tokens=_estimated_tokens(submission),
+        tokens=estimated_tokens(submission),
         **{name: getattr(submission, name) or "" for name in GROUPED},
     )
-
-
-def _context_ids(submission: Submission) -> list[str]:
-    """The caller's ids; for a context without one its position, prefixed where that is another context's id."""
-    given = {context.id for context in submission.contexts}
-    names = []
-    for position, context in enumerate(submission.contexts):
-        name = context.id if context.id is not None else str(position)
-        while context.id is None and name in given:
-            name = f"_{name}"
-        names.append(name)
-    return names
 
 
 def _digest(sent: dict[str, Any]) -> str:
     canonical = json.dumps(sent, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _estimated_tokens(submission: Submission) -> int:
-    characters = sum(len(context.text) for context in submission.contexts)
-    claims = 1 + len(submission.response) // CHARS_PER_CLAIM
-    return min((characters // CHARS_PER_TOKEN + 64) * claims, 2**31 - 1)
 
 
 def _answer(sample_id: str, decision: Decision, *, stored: bool) -> DecisionAnswer:

@@ -20,10 +20,10 @@ from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import ClientSamplingOffError
 from service.core.keys import Scope
+from service.core.payload import parse_counts
 from service.core.policy import DEFAULT_STRATUM, tenant_rules
 from service.core.store.ledger import Flush, LedgerKey, add_flush
 from service.core.tables import Outcome
-from service.payload import parse_counts
 from service.routes.problem import FAILURES, PROBLEM, READ_FAILURES
 from service.sampling import DOMAIN
 from service.state import authorize, read_body, sidecar_of

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from service.core import errors
 from service.core.log import log, where
+from service.core.problem import problem_answer
 from service.core.schemas import ProblemAnswer
 
 STATUS: dict[type[errors.AssayError], int] = {
@@ -44,16 +45,7 @@ MEDIA_TYPE = "application/problem+json"
 
 def problem(error: errors.AssayError, sample_id: str | None = None) -> ProblemAnswer:
     """The answer for an error."""
-    return ProblemAnswer(
-        type=f"urn:assay:problem:{error.code}",
-        title=(type(error).__doc__ or "").strip(),
-        status=STATUS[type(error)],
-        code=error.code,
-        detail=error.detail,
-        field=error.field,
-        next_step=error.next_step,
-        id=sample_id,
-    )
+    return problem_answer(error, STATUS[type(error)], sample_id)
 
 
 def problem_response(error: errors.AssayError, sample_id: str | None = None) -> JSONResponse:

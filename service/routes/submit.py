@@ -13,11 +13,11 @@ from service import examples
 from service.core.db import Database
 from service.core.errors import AssayError, PayloadInvalidError, QueryInvalidError
 from service.core.keys import Scope
+from service.core.payload import parse_batch, parse_submission
 from service.core.schemas import BatchAnswer, BatchItemAnswer, DecisionAnswer, SampleAnswer, Submission
 from service.core.store.samples import read_state
 from service.core.tables import State
 from service.intake import Received
-from service.payload import parse_batch, parse_submission
 from service.routes.problem import FAILURES, PROBLEM, problem, problem_response
 from service.routes.score import read_answer
 from service.state import Sidecar, authorize, read_body, sidecar_of

@@ -7,8 +7,8 @@ import pytest
 
 from service.core.config import Settings
 from service.core.errors import BodyTooLargeError, PayloadInvalidError
+from service.core.payload import parse_batch
 from service.core.schemas import Submission
-from service.payload import parse_batch
 
 GOOD: dict[str, Any] = {"response": "x"}
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from service.core.payload import ALIASES
 from service.core.schemas import ContextSent
-from service.payload import ALIASES
 from tests.unit.service.support import body, parsed, refusal
 
 ALIAS_PAIRS = [(alias, name) for name, aliases in ALIASES.items() for alias in aliases]

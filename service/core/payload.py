@@ -29,10 +29,15 @@ _FIXES = {
 
 def parse_submission(body: bytes, settings: Settings) -> Submission:
     """One submission. Raises PayloadInvalidError."""
+    return validate_submission(decode_document(body), settings)
+
+
+def decode_document(body: bytes) -> Any:
+    """JSON as a document that a database can store. Raises PayloadInvalidError."""
     document = _decode(body)
     if NUL in body:
-        _refuse_nul(document)
-    return validate_submission(document, settings)
+        refuse_nul(document)
+    return document
 
 
 def parse_batch(body: bytes, settings: Settings, *, lines: bool) -> list[Submission | PayloadInvalidError]:
@@ -52,9 +57,7 @@ def parse_batch(body: bytes, settings: Settings, *, lines: bool) -> list[Submiss
 
 def parse_counts(body: bytes) -> ClientCounts:
     """One flush of a client's counts. Raises PayloadInvalidError."""
-    document = _decode(body)
-    if NUL in body:
-        _refuse_nul(document)
+    document = decode_document(body)
     if isinstance(document, dict) and isinstance(document.get("counts"), list):
         _check(len(document["counts"]), MAX_CLIENT_COUNTS, "counts")
     try:
@@ -68,7 +71,7 @@ def _validate_item(item: Any, settings: Settings, *, with_nul: bool) -> Submissi
         return item
     try:
         if with_nul:
-            _refuse_nul(item)
+            refuse_nul(item)
         return validate_submission(item, settings)
     except PayloadInvalidError as error:
         return error
@@ -94,8 +97,11 @@ def _decode(body: bytes) -> Any:
         raise PayloadInvalidError(f"Not valid JSON: {_safe(str(error))}.", field="") from None
 
 
-def _refuse_nul(document: Any) -> None:
-    """The database cannot store U+0000. A look at the bytes is cheap; only where it finds one is there this walk."""
+def refuse_nul(document: Any) -> None:
+    """The database cannot store U+0000. Raises PayloadInvalidError, which names its place.
+
+    A look at the bytes is cheap; only where it finds one is there this walk.
+    """
     if (place := _find_nul(document, "")) is not None:
         raise PayloadInvalidError("Contains the character U+0000. Remove it.", field=_safe(place))
 
