@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from service.access import Access, Caller
 from service.core.config import Settings
 from service.core.db import Database
-from service.core.errors import BodyTooLargeError
+from service.core.errors import BodyTooLargeError, EncodingUnknownError
 from service.core.keys import Scope
 from service.core.metrics import SidecarMetrics
 from service.core.queue import Doorbell
@@ -60,6 +60,8 @@ ReadDep = Annotated[Caller, Depends(_read)]
 
 
 async def _body(request: Request, sidecar: SidecarDep) -> bytes:
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise EncodingUnknownError
     limit = sidecar.settings.max_body_bytes
     parts, size = [], 0
     async for part in request.stream():

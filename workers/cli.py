@@ -11,6 +11,7 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
+from service.connection import connection_limits, limited
 from service.core.clock import utc_now
 from service.core.config import Settings, read_settings
 from service.core.db import Database, head_revision, require_current, upgrade
@@ -75,6 +76,8 @@ def serve() -> None:
         config = uvicorn.Config(
             "service.app:from_environment",
             factory=True,
+            http=limited(connection_limits(settings)),
+            ws="none",
             host=settings.host.strip("[]"),
             port=settings.port,
             log_config=None,
