@@ -361,7 +361,9 @@ def test_odd_request_lines(site: Site, line: str, expected: int) -> None:
 
 def test_an_upgrade_is_not_taken(site: Site) -> None:
     """The sidecar speaks HTTP/1.1 alone; the request is answered as if nothing else had been asked."""
-    upgrade = request(b"", "Connection: Upgrade, close", "Upgrade: websocket", "Sec-WebSocket-Version: 13", method="GET")
+    upgrade = request(
+        b"", "Connection: Upgrade, close", "Upgrade: websocket", "Sec-WebSocket-Version: 13", method="GET"
+    )
     answer = site.ask(upgrade.replace(b"/score", b"/healthz").replace(b"Content-Length: 0\r\n", b""))
     assert status(answer) in {200, 400}
 
