@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from service.access import Access, Caller
 from service.core.config import Settings
 from service.core.db import Database
-from service.core.errors import BodyTooLargeError
+from service.core.errors import BodyTooLargeError, EncodingUnknownError
 from service.core.keys import Scope
 from service.core.metrics import SidecarMetrics
 from service.core.queue import Doorbell
@@ -51,7 +51,9 @@ async def authorize(request: Request, scope: Scope) -> Caller:
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body. Raises BodyTooLargeError as soon as it is over the limit."""
+    """The whole body. Raises EncodingUnknownError, or BodyTooLargeError as soon as it is over the limit."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise EncodingUnknownError
     limit = sidecar_of(request).settings.max_body_bytes
     parts, size = [], 0
     async for part in request.stream():

@@ -9,6 +9,7 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
+from service.connection import connection_limits, limited
 from service.core.clock import utc_now
 from service.core.config import Settings
 from service.core.db import head_revision, require_current, upgrade
@@ -54,6 +55,8 @@ def serve() -> None:
         config = uvicorn.Config(
             "service.app:from_environment",
             factory=True,
+            http=limited(connection_limits(settings)),
+            ws="none",
             host=settings.host.strip("[]"),
             port=settings.port,
             log_config=None,

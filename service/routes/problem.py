@@ -19,10 +19,14 @@ STATUS: dict[type[errors.AssayError], int] = {
     errors.HostRefusedError: 403,
     errors.SampleUnknownError: 404,
     errors.ClientSamplingOffError: 404,
+    errors.RequestTooSlowError: 408,
+    errors.BodyTooSlowError: 408,
     errors.SampleConflictError: 409,
     errors.BodyTooLargeError: 413,
+    errors.EncodingUnknownError: 415,
     errors.PayloadInvalidError: 422,
     errors.OverloadedError: 429,
+    errors.HeadersTooLargeError: 431,
     errors.StoreUnavailableError: 503,
     # Raised at start only; here so that the table is whole.
     errors.SettingsInvalidError: 500,
@@ -51,10 +55,15 @@ def problem(error: errors.AssayError, sample_id: str | None = None) -> ProblemAn
 def problem_response(error: errors.AssayError, sample_id: str | None = None) -> JSONResponse:
     """The HTTP response for an error."""
     answer = problem(error, sample_id)
-    headers = {"Retry-After": RETRY_AFTER_S[answer.status]} if answer.status in RETRY_AFTER_S else {}
-    if answer.status == 401:  # noqa: PLR2004 - the status's own number says it best
+    return JSONResponse(answer.model_dump(), answer.status, headers_of(answer.status), media_type=MEDIA_TYPE)
+
+
+def headers_of(status: int) -> dict[str, str]:
+    """The headers that belong to a problem's status."""
+    headers = {"Retry-After": RETRY_AFTER_S[status]} if status in RETRY_AFTER_S else {}
+    if status == 401:  # noqa: PLR2004 - the status's own number says it best
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(answer.model_dump(), answer.status, headers, media_type=MEDIA_TYPE)
+    return headers
 
 
 async def on_assay_error(request: Request, error: Exception) -> JSONResponse:
