@@ -11,7 +11,7 @@ from typing import IO, Any
 from pydantic_core import from_json
 
 from service.core.errors import PayloadInvalidError, StartRefusedError
-from service.core.payload import ALIASES, decode_document, refuse_nul
+from service.core.payload import ALIASES, decode_document, refuse_unstorable
 
 BOM = b"\xef\xbb\xbf"
 LISTS = frozenset({"contexts", "samples", *ALIASES["contexts"]})
@@ -136,7 +136,7 @@ def _without_nulls(value: Any) -> Any:
 
 def _checked(line: int, document: dict[str, Any]) -> SourceRow:
     try:
-        refuse_nul(document)
+        refuse_unstorable(document)
     except PayloadInvalidError as error:
         return SourceRow(line=line, problem=error)
     return SourceRow(line=line, document=document)

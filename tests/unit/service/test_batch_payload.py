@@ -46,6 +46,22 @@ def test_nul_in_an_array_fails_alone() -> None:
     assert fates(array(GOOD, {"response": "a\0"}, GOOD), lines=False) == ["ok", "bad response", "ok"]
 
 
+@pytest.mark.parametrize("text", [b'"a\\ud800b"', b'"\xff\xfe"', b'"\xed\xa0\x80"'])
+@pytest.mark.parametrize("field", ["response", "question", "contexts", "release"])
+def test_text_that_is_not_unicode_fails_alone(text: bytes, field: str) -> None:
+    """Half a surrogate pair, or bytes that are not UTF-8, are the fault of the one item that has them."""
+    bad = b'{"response": "x", "%s": %s}' % (field.encode(), text)
+    found = fates(b'[{"response": "x"}, ' + bad + b', {"response": "\\ud83d\\ude00 \xc3\xa9"}]', lines=False)
+    assert found == ["ok", f"bad {field}", "ok"]
+
+
+@pytest.mark.parametrize("sent", [b'[{"response": "\xff"}, NaN]', b'[{"response": "\xff"}', b"\xff" + b"[" * 100_000])
+def test_what_is_no_json_fails_whole(sent: bytes) -> None:
+    """Leniency is for text alone."""
+    with pytest.raises(PayloadInvalidError, match="Not valid JSON"):
+        parse_batch(sent, Settings(), lines=False)
+
+
 def test_nul_in_a_line_fails_alone() -> None:
     """U+0000 in one line is refused with that line only, by the path within it."""
     sent = b"\n".join(json.dumps(item).encode() for item in (GOOD, {"response": "x", "tags": {"a": "\0"}}, GOOD))
