@@ -68,14 +68,9 @@ class Head:
         )
 
 
-def meaning_of(name: str) -> Meaning | None:
-    """What a label of this name means; None for a name that says nothing."""
-    return _MEANINGS.get(re.sub(r"[\s_-]", "", name).lower())
-
-
 def head_of(names: Sequence[str]) -> Head:
     """The head whose labels have these names, in order. Raises ModelError that says how to name them."""
-    known = [meaning for meaning in map(meaning_of, names) if meaning is not None]
+    known = [meaning for meaning in map(_meaning, names) if meaning is not None]
     if len(known) < len(names) or len(set(known)) < len(known) or frozenset(known) not in _HEADS:
         raise ModelError(
             f"the model's labels are {', '.join(names) or 'none'}, which does not say what each means: set "
@@ -94,6 +89,10 @@ def read_names(config: Path) -> tuple[str, ...]:
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{config} must be a model's configuration with its labels in id2label ({error})") from error
     return tuple(name for _, name in positions)
+
+
+def _meaning(name: str) -> Meaning | None:
+    return _MEANINGS.get(re.sub(r"[\s_-]", "", name).lower())
 
 
 def _example(labels: int) -> str:

@@ -59,14 +59,14 @@ def test_too_few_rows(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('{"contexts": ["a"], "response": "b", "label": "maybe"}', "line 1: label 'maybe': give supported"),
-        ('{"contexts": ["a"], "response": "b"}', "line 1: 'label' is missing"),
-        ('{"contexts": [1], "response": "b", "label": "supported"}', "line 1: contexts must be texts"),
-        ("not JSON", "line 1: "),
+        ('{"contexts": ["a"], "response": "b", "label": "maybe"}', "Row 1 has no label in the field 'label'"),
+        ('{"contexts": ["a"], "response": "b"}', "Row 1 has no label in the field 'label'"),
+        ('{"contexts": [1], "response": "b", "label": "supported"}', "Row 1 cannot be used"),
+        ("not JSON", "Row 1 cannot be used"),
     ],
 )
 def test_a_bad_row_is_named(tmp_path: Path, line: str, said: str) -> None:
-    """A row that cannot be read is refused by its line, without a traceback."""
+    """A row that cannot be used is refused by its number, without a traceback."""
     (tmp_path / "rows.jsonl").write_text(line)
     done = run(tmp_path / "rows.jsonl", tmp_path / "c.json")
     assert done.returncode == 2

@@ -1,1 +1,1 @@
-"""The commands of `assay`, one module a noun."""
+"""The commands of `assay`, one module each."""
