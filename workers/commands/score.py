@@ -1,7 +1,5 @@
 """`assay score`: scores a file without a sidecar, a queue or a database."""
 
-import os
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -65,9 +63,7 @@ def _score(file: str, out: str, chosen: Format | None, fields: Fields, *, explai
     except KeyboardInterrupt:
         _say_how_to_go_on(file, out)
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    except BrokenPipeError:
-        # The reader of standard output has enough. What Python still holds for it must not be tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of standard output has enough
         raise typer.Exit(EXIT_INTERRUPTED) from None
     typer.echo(summary(result, fingerprint=scorer.fingerprint, seconds=time.monotonic() - started), err=True)
     return result
