@@ -11,7 +11,7 @@ from rq import SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
-from models.load import ScorerConfig, load_scorer
+from models.load import load_scorer
 from models.types import ModelError, Scorer
 from service.core.config import Settings, read_settings
 from service.core.db import Database, require_current
@@ -23,6 +23,7 @@ from service.core.store.taking import TakeLimits
 from workers.jobs import make_resident
 from workers.pipeline import Pipeline
 from workers.progress import EXIT_MISCONFIGURED, Progress
+from workers.scorer import scorer_config
 from workers.ticker import Ticker
 
 LISTEN_S = 1  # how long one blocking look at the queue lasts
@@ -75,16 +76,6 @@ def _stop_on_signals(progress: Progress) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-
-
-def scorer_config(settings: Settings) -> ScorerConfig:
-    """Which scorer these settings ask for."""
-    return ScorerConfig(
-        kind=settings.scorer.value,
-        threshold=settings.operating_threshold,
-        max_pairs=settings.max_pairs,
-        threads=settings.threads,
-    )
 
 
 def _open_database(settings: Settings, progress: Progress) -> Database | None:

@@ -18,6 +18,7 @@ from service.core.store.keys import add_key, all_keys, revoke_key
 from workers.commands.entry import explained as _explained
 from workers.commands.entry import logged_settings as _settings
 from workers.commands.entry import opened_database as _database
+from workers.commands.rate import rate
 from workers.commands.score import score
 from workers.main import Parent
 from workers.progress import EXIT_REFUSED
@@ -29,6 +30,7 @@ db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
 app.command()(score)
+app.command()(rate)
 
 
 @app.command("up")

@@ -13,7 +13,6 @@ from service import examples
 from service.core.db import Database
 from service.core.errors import AssayError, PayloadInvalidError, QueryInvalidError, SampleUnknownError
 from service.core.payload import parse_batch, parse_submission
-from service.core.sample_view import view
 from service.core.schemas import (
     BatchAnswer,
     BatchItemAnswer,
@@ -25,6 +24,7 @@ from service.core.store.samples import read_sample, read_state
 from service.core.tables import State
 from service.intake import Received
 from service.routes.problem import problem, problem_response
+from service.routes.sample_view import view
 from service.state import BodyDep, IngestDep, ReadDep, Sidecar, SidecarDep
 
 router = APIRouter(tags=["scoring"])

@@ -9,7 +9,6 @@ from rich.console import Console
 
 from models.load import load_scorer
 from service.core.errors import StartRefusedError
-from workers.child import scorer_config
 from workers.commands.entry import explained, logged_settings
 from workers.offline.output import STDOUT
 from workers.offline.progress import watching
@@ -17,6 +16,7 @@ from workers.offline.run import Job, Result, run
 from workers.offline.shape import Fields
 from workers.offline.source import STDIN, Format, Source
 from workers.offline.summary import summary
+from workers.scorer import scorer_config
 
 EXIT_SOME_FAILED = 1
 EXIT_INTERRUPTED = 130

@@ -15,7 +15,7 @@ from workers.offline.progress import MAX_EXPLAINED, Bar, Explainer
 from workers.offline.run import Result
 from workers.offline.shape import Fields
 from workers.offline.summary import summary
-from workers.offline.visible import visible
+from workers.visible import visible
 
 
 def result_of(folder: Path, *rows: object, fields: Fields | None = None, watcher: Quiet | None = None) -> Result:
