@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +19,7 @@ from workers.commands.entry import explained, logged_settings, opened_database
 from workers.visible import visible
 
 MAX_NAME_CHARS = 40
-FINGERPRINT_CHARS = 12
+FINGERPRINT_CHARS = 8
 UNKNOWN = "unknown"
 
 
@@ -65,12 +66,13 @@ def _answer(database: Database, query: RateQuery) -> RatesAnswer:
 
 
 def _table(answer: RatesAnswer) -> Table:
-    table = Table(title=f"{_minute(answer.start)} to {_minute(answer.end)} UTC, by {answer.unit}", title_justify="left")
+    title = f"{_minute(answer.start)} to {_minute(answer.end)} UTC, by {answer.unit}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     several = answer.granularity_s < (answer.end - answer.start).total_seconds()
     for name in [*["from"] * several, *answer.group_by, "fingerprint"]:
         table.add_column(name)
-    for name in ("flagged", f"{answer.confidence:.6g} interval", "worst case"):
-        table.add_column(name, justify="right")
+    for name in ("flagged", f"{100 * answer.confidence:.6g}% interval", "worst case"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("counts", ratio=1)
     for bucket in answer.buckets:
         begin = [_minute(bucket.start)] if several else []
