@@ -15,6 +15,7 @@ from service.core.db import head_revision, require_current, upgrade
 from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, require_valid_key
 from service.core.policy import DEFAULT_STRATUM, Policy, Rule, read_policy
 from service.core.store.keys import add_key, all_keys, revoke_key
+from workers.commands.database import db_status
 from workers.commands.doctor import doctor
 from workers.commands.entry import explained as _explained
 from workers.commands.entry import logged_settings as _settings
@@ -33,6 +34,7 @@ app.add_typer(db_app, name="db")
 app.command()(score)
 app.command()(rate)
 app.command()(doctor)
+db_app.command("status")(db_status)
 
 
 @app.command("up")

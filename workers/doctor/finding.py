@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit, urlunsplit
 
 from service.core.log import where
 
@@ -53,7 +52,9 @@ def examined(check: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]
 
 def masked(url: str) -> str:
     """An URL without its password and its parameters, which may hold one."""
-    parts = urlsplit(url)
-    user, at, place = parts.netloc.rpartition("@")
-    name, colon, _ = user.partition(":")
-    return urlunsplit((parts.scheme, f"{name}{colon}{'***' if colon else ''}{at}{place}", parts.path, "", ""))
+    scheme, _, rest = url.partition("://")
+    account, at, place = rest.rpartition("@")
+    if "?" in account:  # a parameter with an @ in it, or a password with a ?: no telling which
+        return f"{scheme}://..."
+    user, colon, _ = account.partition(":")
+    return f"{scheme}://{user}{':***' if colon else ''}{at}{place.partition('?')[0]}"

@@ -41,7 +41,7 @@ def check_environment(environment: Mapping[str, str]) -> Iterator[Finding]:
         names = ", ".join(unknown)
         yield warn("settings", f"no such setting: {names}", "Correct the name, or unset it; README.md lists all.")
     else:
-        yield ok("settings", f"valid; {sum(name.upper() in known for name in environment)} set, the rest by default")
+        yield ok("settings", f"{sum(name.upper() in known for name in environment)} set, the rest by default")
 
 
 def check_extras(settings: Settings) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, make_url, select
 
 from service.core.clock import database_now, utc_now
 from service.core.config import Settings
@@ -31,10 +31,16 @@ class _UndoneError(Exception):
     """Ends a transaction that must leave no trace."""
 
 
+def sqlite_file(settings: Settings) -> Path | None:
+    """The file of a SQLite database; None for another."""
+    url = settings.database_url.get_secret_value()
+    return Path(url.removeprefix(SQLITE).partition("?")[0]) if url.startswith(SQLITE) else None
+
+
 def check_database(settings: Settings) -> Iterator[Finding]:
     """Everything that can be asked of the database; nothing is made, and nothing stays changed."""
     url = settings.database_url.get_secret_value()
-    file = Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
+    file = sqlite_file(settings)
     if file is not None:
         if not file.is_file():  # connecting would make it
             yield fail("database", f"there is no file {file}", "Run `assay db upgrade`, which makes it.")
@@ -68,11 +74,13 @@ def _check_content(settings: Settings, database: Database) -> Iterator[Finding]:
 
 
 def _first_line(error: AssayError, url: str) -> str:
-    """What the driver said, without the password should it quote it."""
+    """What the driver said, without a secret of the URL should it quote one."""
     cause = getattr(error.__cause__, "orig", None) or error
     said = (str(cause).strip().splitlines() or ["no reason given"])[0]
-    password = url.split("://", 1)[-1].rpartition("@")[0].partition(":")[2]
-    return said.replace(password, "***") if password else said
+    parsed = make_url(url)
+    for secret in (parsed.password, *parsed.query.values()):
+        said = said.replace(str(secret), "***") if secret else said
+    return said
 
 
 def _check_file(file: Path) -> Iterator[Finding]:

@@ -61,7 +61,7 @@ class ErrorAnswer(BaseModel):
 
 def error_answer(row: Row, error: PayloadInvalidError) -> ErrorAnswer:
     """The row out for a row that is no submission."""
-    return ErrorAnswer(id=row.id, line=row.line, problem=problem_answer(error, INVALID, row.id))
+    return ErrorAnswer(id=row.id, line=row.line, problem=problem_answer(error, INVALID))
 
 
 def row_answer(row: Row, outcome: Outcome, by: ScoredBy) -> RowAnswer:
