@@ -43,6 +43,7 @@ def test_rate_json_is_the_api_s(installation: Installation, start: Start) -> Non
 
 def test_rate_table(installation: Installation) -> None:
     """Rate, interval, worst case and counts, with what they are; text of users moves no cursor."""
+    installation.environment["COLUMNS"] = "160"
     told = installation.assay("rate", *OPTIONS, "--group-by", "release")
     for expected in (
         "50.0%",

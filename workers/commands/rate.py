@@ -73,7 +73,7 @@ def _table(answer: RatesAnswer) -> Table:
         table.add_column(name)
     for name in ("flagged", f"{100 * answer.confidence:.6g}% interval", "worst case"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("counts", ratio=1)
+    table.add_column("counts", no_wrap=True)
     for bucket in answer.buckets:
         begin = [_minute(bucket.start)] if several else []
         table.add_row(*begin, *_groups(answer, bucket), *_numbers(bucket))
@@ -94,7 +94,7 @@ def _numbers(bucket: BucketAnswer) -> list[str]:
     flagged, counts = bucket.flagged, bucket.counts
     rate = UNKNOWN if flagged.rate is None else f"{flagged.rate:.1%}"
     told = {"submitted": counts.submitted, **{name: n for name, n in counts if n and name != "submitted"}}
-    text = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in told.items())
+    text = "\n".join(f"{name.replace('_', ' ')} {n:,}" for name, n in told.items())
     return [rate, _span(flagged.ci_low, flagged.ci_high), _span(bucket.bound_low, bucket.bound_high), text]
 
 
