@@ -67,25 +67,18 @@ def test_any_cut_is_taken_up(rows: list[Any], data: st.DataObject) -> None:
 def test_every_cut_is_taken_up(tmp_path: Path) -> None:
     """Every cut of one file, byte by byte: nothing is lost, and no row that was whole is scored again."""
     file, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    rows = [
-        {"id": "a", "contexts": ["Tee."], "response": "Tee ist heiß 🫖."},
-        "{",
-        {"contexts": ["x"], "response": "y z."},
-    ]
+    rows = [{"response": "No context."}, "{", {"contexts": ["🫖"], "response": "Tee ist heiß 🫖."}]
     file.write_bytes(lines(rows))
+    began(file, out)
+    state = tmp_path / "out.jsonl.resume"
+    left_behind = state.read_bytes()
     scored(file, out)
     whole = out.read_bytes()
     ends = [i + 1 for i, byte in enumerate(whole) if byte == ord("\n")]
-    out.unlink()
     for cut in range(len(whole) + 1):
-        out.unlink(missing_ok=True)
-        began(file, out)
+        state.write_bytes(left_behind)
         out.write_bytes(whole[:cut])
         scorer = RecordingScorer()
         scored(file, out, scorer=scorer)
-        kept = sum(end <= cut for end in ends)
-        left = [row for row in rows[kept:] if isinstance(row, dict)]
-        assert (out.read_bytes(), scorer.responses) == (
-            whole,
-            [row["response"] for row in left],
-        )
+        left = [row["response"] for row in rows[sum(end <= cut for end in ends) :] if isinstance(row, dict)]
+        assert (out.read_bytes(), scorer.responses) == (whole, left)

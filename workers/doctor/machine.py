@@ -90,13 +90,13 @@ def check_cores(settings: Settings) -> Iterator[Finding]:
 
 
 def check_scorer(settings: Settings) -> Iterator[Finding]:
-    """The scorer loads, as a worker would load it."""
+    """The scorer loads, as a worker would load it; where no worker can run, the extras have said so."""
+    if settings.scorer is ScorerKind.NLI and not all(map(_installed, EXTRAS["worker"])):
+        return
     try:
         scorer = load_scorer(scorer_config(settings))
     except ModelError as error:
-        yield fail(
-            "scorer", f"cannot be loaded: {error}", "A machine without workers needs none; else do what it says."
-        )
+        yield fail("scorer", f"cannot be loaded: {error}", "Do what it says; until then no worker starts here.")
         return
     attributes = scorer.attributes
     device = ", ".join(attributes[name] for name in ("backend", "device") if name in attributes)
