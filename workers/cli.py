@@ -17,9 +17,12 @@ from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, r
 from service.core.policy import DEFAULT_STRATUM, Policy, Rule, read_policy
 from service.core.store.keys import add_key, all_keys, revoke_key
 from workers.commands.calibrate import calibrate
+from workers.commands.database import db_status
+from workers.commands.doctor import doctor
 from workers.commands.entry import explained as _explained
 from workers.commands.entry import logged_settings as _settings
 from workers.commands.entry import opened_database as _database
+from workers.commands.rate import rate
 from workers.commands.score import score
 from workers.main import Parent
 from workers.progress import EXIT_REFUSED
@@ -32,6 +35,9 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
 app.command()(calibrate)
 app.command()(score)
+app.command()(rate)
+app.command()(doctor)
+db_app.command("status")(db_status)
 
 
 @app.command("up")

@@ -7,7 +7,7 @@ from service.core.tables import State
 from workers.offline.agreement import POSITIVE, balanced_accuracy, roc_auc
 from workers.offline.run import Result
 from workers.offline.tally import CONFIDENCE, ERROR, Tally
-from workers.offline.visible import visible
+from workers.visible import visible
 
 MAX_NAME_CHARS = 40
 WIDTH = 18

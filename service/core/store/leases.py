@@ -1,6 +1,6 @@
 """Named leases: one holder at a time, by the database's clock."""
 
-from sqlalchemy import BigInteger, Connection, literal, or_, type_coerce
+from sqlalchemy import BigInteger, Connection, literal, or_, select, type_coerce
 
 from service.core.clock import database_now
 from service.core.store.dialect import insert
@@ -17,3 +17,10 @@ def acquire(connection: Connection, name: str, holder: str, seconds: float) -> b
         where=or_(leases.c.holder == holder, type_coerce(leases.c.until, BigInteger) < database_now()),
     )
     return connection.execute(statement.returning(leases.c.holder)).first() is not None
+
+
+def seconds_left(connection: Connection, name: str) -> float | None:
+    """How long the lease is still held, negative once it is over; None if nobody ever took it."""
+    left = type_coerce(leases.c.until, BigInteger) - database_now()
+    microseconds = connection.execute(select(left).where(leases.c.name == name)).scalar_one_or_none()
+    return None if microseconds is None else int(microseconds) / 1_000_000
