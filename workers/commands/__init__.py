@@ -1,1 +1,1 @@
-"""The groups of commands of `assay`."""
+"""The commands of `assay`, one module each."""

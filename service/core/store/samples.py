@@ -62,9 +62,9 @@ def accept(connection: Connection, rows: Sequence[NewSample]) -> dict[tuple[str,
     One statement if all are new, two if any is known.
     """
     statement, values = insert_many(connection, samples, [columns_of(row) for row in rows])
-    statement = statement.on_conflict_do_nothing(index_elements=["tenant", "id"])
-    statement = statement.returning(samples.c.tenant, samples.c.id)
-    inserted = {(r.tenant, r.id) for r in connection.execute(statement, values)}
+    inserting = statement.on_conflict_do_nothing(index_elements=["tenant", "id"])
+    found = connection.execute(inserting.returning(samples.c.tenant, samples.c.id), values)
+    inserted = {(row.tenant, row.id) for row in found}
     known = [row for row in rows if (row.tenant, row.id) not in inserted]
     return find_known(connection, known) if known else {}
 
