@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import Any
 
-PATIENCE_S = 5.0  # for the answers that are still due when the time is over
 READ_BYTES = 1 << 20
 
 
@@ -34,6 +33,7 @@ class Load:
     connections: int
     warm_s: float  # not counted
     seconds: float
+    patience_s: float = 5.0  # for what is still due when the time is over
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +44,7 @@ class Sent:
     p50_ms: float
     p99_ms: float
     statuses: dict[str, int]
-    unanswered: int
+    unanswered: int  # of those that were due, sent or not
 
 
 class Requests:
@@ -83,8 +83,11 @@ class _Connection:
     answer: bytes = b""
 
 
-class _Generator:
+class Generator:
+    """Sends one load."""
+
     def __init__(self, load: Load) -> None:
+        """Opens the connections."""
         self._load = load
         self._requests = Requests(load)
         self._selector = selectors.DefaultSelector()
@@ -102,28 +105,34 @@ class _Generator:
         return connection
 
     def run(self) -> Sent:
+        """Sends until the time is over; closes the connections."""
         load, idle = self._load, self._idle
         interval = 1.0 / load.rate if load.rate else 0.0
         start = time.perf_counter()
         self._counted_from = start + load.warm_s
         self._counted_to = self._counted_from + load.seconds
-        due = start
-        while (now := time.perf_counter()) < self._counted_to:
-            while idle and due <= now:
+        due, last_due = start, self._counted_to
+        while (now := time.perf_counter()) < last_due + load.patience_s:
+            while idle and due <= min(now, last_due):
                 self._send(idle.pop(), due)
                 due += interval
+            if now > last_due and (not load.rate or due > last_due):
+                break
             # Awake all the time: a timer would round the next due moment up to a millisecond.
             self._answers(0 if idle else 0.1)
-        self._await_rest()
-        unanswered = load.connections - len(idle)
-        if load.rate:  # those that were due and found no connection are as late as it gets
-            unanswered += max(0, int((self._counted_to - due) / interval))
-        return self._sent(unanswered)
+        self._await_rest(last_due + load.patience_s)
+        self._close()
+        unsent = max(0, int((last_due - due) * load.rate) + 1) if load.rate and due <= last_due else 0
+        return self._sent(load.connections - len(idle) + unsent)
 
-    def _await_rest(self) -> None:
-        end = time.perf_counter() + PATIENCE_S
-        while len(self._idle) < self._load.connections and time.perf_counter() < end:
+    def _await_rest(self, until: float) -> None:
+        while len(self._idle) < self._load.connections and time.perf_counter() < until:
             self._answers(0.1)
+
+    def _close(self) -> None:
+        for key in list(self._selector.get_map().values()):
+            key.data.socket.close()
+        self._selector.close()
 
     def _send(self, connection: _Connection, due: float) -> None:
         connection.due = due
@@ -185,7 +194,7 @@ def _content_length(head: bytes) -> int:
 def main() -> None:
     """Sends what standard input says."""
     given: dict[str, Any] = json.load(sys.stdin)
-    sent = _Generator(Load(**given)).run()
+    sent = Generator(Load(**given)).run()
     json.dump(asdict(sent), sys.stdout)
 
 

@@ -68,6 +68,8 @@ QUICK = QueuePlan(
 def bench_queue(plan: QueuePlan, url: str | None, console: Console) -> QueueResult:
     """Measures SQLite in a temporary file, and the empty database at `url` if one is given. Raises BenchError."""
     machine = describe_machine()
+    if url is not None:
+        _require_empty(url)
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder:
         stores = [_measure_store(f"sqlite:///{folder}/bench.db", plan, console)]
     if url is not None:
@@ -82,13 +84,19 @@ def bench_queue(plan: QueuePlan, url: str | None, console: Console) -> QueueResu
     )
 
 
-def _measure_store(url: str, plan: QueuePlan, console: Console) -> StoreResult:
-    with closing(Database(url)) as database:
-        if inspect(database.engine).get_table_names():
+def _require_empty(url: str) -> None:
+    if not url.startswith("postgresql+psycopg://"):
+        raise BenchError("--database takes postgresql+psycopg://user:password@host/name; SQLite is always measured.")
+    with closing(Database(url)) as database, database.read() as connection:
+        if inspect(connection).get_table_names():
             raise BenchError(
-                "The database has tables; the bench fills one with rows and empties it again.",
+                "The database has tables; the bench fills it with rows and empties it again.",
                 next_step="Give the URL of an empty database.",
             )
+
+
+def _measure_store(url: str, plan: QueuePlan, console: Console) -> StoreResult:
+    with closing(Database(url)) as database:
         upgrade(database)
         try:
             return _Store(database, plan, console).measure()
