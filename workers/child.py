@@ -58,7 +58,7 @@ def main() -> int:
         settings = read_settings()
         configure_logging(settings)
         database = _open_database(settings, progress)
-        scorer = load_scorer(_scorer_config(settings)) if database else None
+        scorer = load_scorer(scorer_config(settings)) if database else None
     except (AssayError, ModelError) as error:
         print(f"assay worker: {error}", file=sys.stderr)  # noqa: T201 - before logging is set up
         return EXIT_MISCONFIGURED
@@ -77,7 +77,8 @@ def _stop_on_signals(progress: Progress) -> None:
     signal.signal(signal.SIGINT, stop)
 
 
-def _scorer_config(settings: Settings) -> ScorerConfig:
+def scorer_config(settings: Settings) -> ScorerConfig:
+    """Which scorer these settings ask for."""
     return ScorerConfig(
         kind=settings.scorer.value,
         threshold=settings.operating_threshold,

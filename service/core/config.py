@@ -68,6 +68,10 @@ class Settings(BaseSettings):
 
     max_body_bytes: Annotated[int, Field(ge=1_024)] = 32 * 1024 * 1024
     """Largest request body in bytes."""
+    body_timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    """Seconds in which a request body must have come; headers, and reading an answer, get 10 s of it at most."""
+    max_connections: Annotated[int, Field(ge=8, le=100_000)] = 4_096
+    """Most connections at once; one more is answered 429 and closed. Keep it below the limit of open files."""
     max_batch_items: Annotated[int, Field(ge=1, le=10_000)] = 1_000
     """Most submissions in one `POST /score/batch`."""
     max_contexts: Annotated[int, Field(ge=1)] = 100

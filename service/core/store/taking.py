@@ -155,7 +155,7 @@ def finish(connection: Connection, rows: Sequence[Finished], by: ScoredBy, now: 
     """
     alike: dict[tuple[State, str | None, int], list[int]] = defaultdict(list)
     for row in rows:
-        alike[*_final(row.outcome), row.taken.attempt].append(row.taken.seq)
+        alike[*final_state(row.outcome), row.taken.attempt].append(row.taken.seq)
     held: set[int] = set()
     for (state, reason, attempt), seqs in alike.items():
         statement = (
@@ -172,7 +172,8 @@ def finish(connection: Connection, rows: Sequence[Finished], by: ScoredBy, now: 
     return counted
 
 
-def _final(outcome: Outcome) -> tuple[State, str | None]:
+def final_state(outcome: Outcome) -> tuple[State, str | None]:
+    """The state and its reason that an outcome ends a row with."""
     match outcome:
         case Scored():
             return State.SCORED, None
