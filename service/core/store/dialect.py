@@ -19,22 +19,23 @@ def insert(connection: Connection, table: Table) -> Insert:
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def insert_many(connection: Connection, table: Table, rows: Rows) -> tuple[Insert, Any]:
-    """An INSERT of rows that all name the same columns, and the parameters to execute it with.
+@cache
+def insert_many(dialect: str, table: Table, names: tuple[str, ...]) -> Insert:
+    """An INSERT of rows that name these columns, to execute with `many(dialect, rows)`; made once.
 
-    PostgreSQL gets them as one JSON text: thousands of parameters cost its driver more than the server's own work,
+    PostgreSQL gets the rows as one JSON text: thousands of parameters cost its driver more than the server's own work,
     and a statement whose text never changes is planned once.
     """
-    if connection.dialect.name != "postgresql":
-        return sqlite.insert(table), rows
-    text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"), default=to_microseconds)
-    return _insert_recordset(table, tuple(rows[0])), {"rows": text}
-
-
-@cache
-def _insert_recordset(table: Table, names: tuple[str, ...]) -> postgresql.Insert:
+    if dialect != "postgresql":
+        return sqlite.insert(table)
     recordset = func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON))
-    given = recordset.table_valued(*(column(name, table.c[name].type) for name in names)).render_derived(
-        name="given", with_types=True
-    )
+    columns = [column(name, table.c[name].type) for name in names]
+    given = recordset.table_valued(*columns).render_derived(name="given", with_types=True)
     return postgresql.insert(table).from_select(names, select(*(given.c[name] for name in names)))
+
+
+def many(dialect: str, rows: Rows) -> Any:
+    """The parameters of `insert_many`; the rows all name the same columns."""
+    if dialect != "postgresql":
+        return rows
+    return {"rows": json.dumps(rows, ensure_ascii=False, separators=(",", ":"), default=to_microseconds)}

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, literal_column, select, tuple_
+from sqlalchemy.sql.dml import ReturningInsert
 
-from service.core.store.dialect import insert_many
+from service.core.store.dialect import insert_many, many
 from service.core.tables import NORMAL, URGENT, State, claims, samples, scores
 
 
@@ -61,12 +63,18 @@ def accept(connection: Connection, rows: Sequence[NewSample]) -> dict[tuple[str,
 
     One statement if all are new, two if any is known.
     """
-    statement, values = insert_many(connection, samples, [columns_of(row) for row in rows])
-    inserting = statement.on_conflict_do_nothing(index_elements=["tenant", "id"])
-    found = connection.execute(inserting.returning(samples.c.tenant, samples.c.id), values)
+    dialect, values = connection.dialect.name, [columns_of(row) for row in rows]
+    found = connection.execute(_accepting(dialect, tuple(values[0])), many(dialect, values))
     inserted = {(row.tenant, row.id) for row in found}
     known = [row for row in rows if (row.tenant, row.id) not in inserted]
     return find_known(connection, known) if known else {}
+
+
+@cache
+def _accepting(dialect: str, names: tuple[str, ...]) -> ReturningInsert[Any]:
+    """The statement of `accept`, made once and not for each sample."""
+    statement = insert_many(dialect, samples, names).on_conflict_do_nothing(index_elements=["tenant", "id"])
+    return statement.returning(samples.c.tenant, samples.c.id)
 
 
 def find_known(connection: Connection, rows: Sequence[NewSample]) -> dict[tuple[str, str], Known]:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from models.types import ClaimResult, NotApplicable, Outcome, Scored, Unscored, UnscoredReason
 from service.core.clock import database_now, from_microseconds
-from service.core.store.dialect import insert_many
+from service.core.store.dialect import insert_many, many
 from service.core.tables import State, claims, samples, scores
 
 ALONE_LIMIT = 3  # failures alone after which a row is given up
@@ -184,16 +184,17 @@ def final_state(outcome: Outcome) -> tuple[State, str | None]:
 
 
 def _write_scores(connection: Connection, outcomes: Mapping[int, Scored], by: ScoredBy, now: datetime) -> None:
+    dialect = connection.dialect.name
     score_rows = [_score_row(seq, outcome, by, now) for seq, outcome in outcomes.items()]
-    statement, values = insert_many(connection, scores, score_rows)
-    written = connection.execute(statement.returning(scores.c.seq, scores.c.sample_seq), values)
+    statement = insert_many(dialect, scores, tuple(score_rows[0])).returning(scores.c.seq, scores.c.sample_seq)
+    written = connection.execute(statement, many(dialect, score_rows))
     claim_rows = [
         _claim_row(row.seq, position, claim)
         for row in written
         for position, claim in enumerate(outcomes[row.sample_seq].claims)
     ]
     if claim_rows:
-        connection.execute(*insert_many(connection, claims, claim_rows))
+        connection.execute(insert_many(dialect, claims, tuple(claim_rows[0])), many(dialect, claim_rows))
 
 
 def _score_row(seq: int, outcome: Scored, by: ScoredBy, now: datetime) -> dict[str, Any]:
