@@ -53,9 +53,10 @@ def bench_ingest(plan: IngestPlan, console: Console) -> IngestResult:
         redis(Path(name)) as redis_url,
         _responder() as nothing,
         _bare() as bare,
-        _sidecar(Path(name), redis_url or NO_REDIS) as assay,
+        _sidecar(Path(name), redis_url or NO_REDIS, Policy().sampling.rate) as assay,
+        _sidecar(Path(name), redis_url or NO_REDIS, 1.0) as chosen,
     ):
-        bench = _Bench(plan, _Ports(nothing=nothing, bare=bare, assay=assay), console)
+        bench = _Bench(plan, _Ports(nothing=nothing, bare=bare, assay=assay, chosen=chosen), console)
         return bench.measure(machine, with_redis=redis_url is not None)
 
 
@@ -64,6 +65,7 @@ class _Ports:
     nothing: int  # the responder that does nothing
     bare: int
     assay: int
+    chosen: int  # a sidecar whose policy samples everything
 
 
 @contextmanager
@@ -82,14 +84,17 @@ def _bare() -> Iterator[int]:
 
 
 @contextmanager
-def _sidecar(folder: Path, redis_url: str) -> Iterator[int]:
-    port, url = free_port(), f"sqlite:///{folder / 'bench.db'}"
+def _sidecar(folder: Path, redis_url: str, rate: float) -> Iterator[int]:
+    port, url = free_port(), f"sqlite:///{folder / f'{rate}.db'}"
+    policy = folder / f"{rate}.toml"
+    policy.write_text(f"[sampling]\nrate = {rate}\n", encoding="utf-8")
     with closing(Database(url)) as database:
         upgrade(database)
     environment = {
         "ASSAY_PORT": str(port),
         "ASSAY_DATABASE_URL": url,
         "ASSAY_REDIS_URL": redis_url,
+        "ASSAY_POLICY_FILE": str(policy),
         "ASSAY_LOG_LEVEL": "WARNING",
         "ASSAY_MAX_PENDING": "100000000",  # no worker runs: the backlog must not refuse what is being measured
     }
@@ -107,16 +112,15 @@ class _Bench:
         """Everything; what is compared is measured in turn."""
         plan, ports = self.plan, self.ports
         self.console.print("throughput: load generator, bare endpoint, POST /score in turn")
-        rounds = [
-            [self._send(port).per_s for port in (ports.nothing, ports.bare, ports.assay)] for _ in range(plan.rounds)
-        ]
-        generator, bare, assay = (Series.of(figures) for figures in zip(*rounds, strict=True))
+        in_turn = (ports.nothing, ports.bare, ports.assay, ports.chosen)
+        rounds = [[self._send(port).per_s for port in in_turn] for _ in range(plan.rounds)]
+        generator, bare, assay, chosen = (Series.of(figures) for figures in zip(*rounds, strict=True))
         half = assay.median / 2
         self.console.print(f"latency at {half:,.0f} requests a second, in turn")
-        in_turn = [[self._send(port, rate=half) for port in (ports.bare, ports.assay)] for _ in range(plan.rounds)]
-        bare_latency, assay_latency = (_latency(sent) for sent in zip(*in_turn, strict=True))
+        paced = [[self._send(port, rate=half) for port in (ports.bare, ports.assay)] for _ in range(plan.rounds)]
+        bare_latency, assay_latency = (_latency(sent) for sent in zip(*paced, strict=True))
         self.console.print(f"POST /score/batch, {plan.batch_items} items a request")
-        batches = self._batches()
+        *batches, chosen_batch = self._batches()
         return IngestResult(
             machine=machine,
             quick=plan.quick,
@@ -127,11 +131,13 @@ class _Bench:
             generator_per_s=generator,
             bare_per_s=bare,
             assay_per_s=assay,
-            ratio=Series.of([ours / theirs for _, theirs, ours in rounds]),
+            ratio=Series.of([ours / theirs for _, theirs, ours, _ in rounds]),
             half_load_per_s=half,
             bare_latency=bare_latency,
             assay_latency=assay_latency,
-            batches=batches,
+            batches=tuple(batches),
+            chosen_per_s=chosen,
+            chosen_batch_per_s=chosen_batch.submissions_per_s,
             decisions=self._decisions(),
         )
 
@@ -153,23 +159,27 @@ class _Bench:
             seconds=self.plan.seconds,
         )
 
-    def _batches(self) -> tuple[Batch, ...]:
+    def _batches(self) -> list[Batch]:
+        """Both forms, and the first again where every item is a sample."""
+        asked = [(form, self.ports.assay) for form in FORMS] + [(next(iter(FORMS)), self.ports.chosen)]
+        rounds = [[self._send_batches(form, port) for form, port in asked] for _ in range(self.plan.rounds)]
+        return [
+            Batch(form=form, items=self.plan.batch_items, submissions_per_s=Series.of(figures))
+            for (form, _), figures in zip(asked, zip(*rounds, strict=True), strict=True)
+        ]
+
+    def _send_batches(self, form: str, port: int) -> float:
+        content_type, wrap = FORMS[form]
         items = self.plan.batch_items
-        figures: dict[str, list[float]] = {form: [] for form in FORMS}
-        for _ in range(self.plan.rounds):
-            for form, (content_type, wrap) in FORMS.items():
-                load = replace(
-                    self._load(self.ports.assay),
-                    path="/score/batch",
-                    content_type=content_type,
-                    wrap=wrap,
-                    items=items,
-                    connections=BATCH_CONNECTIONS,
-                )
-                figures[form].append(send(load).per_s * items)
-        return tuple(
-            Batch(form=form, items=items, submissions_per_s=Series.of(rounds)) for form, rounds in figures.items()
+        load = replace(
+            self._load(port),
+            path="/score/batch",
+            content_type=content_type,
+            wrap=wrap,
+            items=items,
+            connections=BATCH_CONNECTIONS,
         )
+        return send(load).per_s * items
 
     def _decisions(self) -> dict[str, int]:
         text = httpx.get(f"http://127.0.0.1:{self.ports.assay}/metrics", timeout=30).raise_for_status().text

@@ -13,7 +13,15 @@ BUSY = 0.5  # load average above which others were using the machine
 HEAD = """# Performance
 
 Written by `assay bench report` from the JSON files of `assay bench ingest` and `assay bench queue`. Do not edit: run
-them again. Each figure is the median of several rounds; what is compared was measured in turn, in one run. The *spread*
+them again, on a machine that does nothing else:
+
+```
+assay bench ingest --json docs/performance/ingest.json
+assay bench queue --json docs/performance/queue.json --database postgresql+psycopg://USER:PASSWORD@HOST/EMPTY_DATABASE
+assay bench report --ingest docs/performance/ingest.json --queue docs/performance/queue.json
+```
+
+Each figure is the median of several rounds; what is compared was measured in turn, in one run. The *spread*
 is the distance of the furthest rounds as a share of the median: where it is large, trust ratios more than levels.
 """
 
@@ -41,6 +49,10 @@ def ingest_section(result: IngestResult) -> str:
         )
         for batch in result.batches
     ]
+    rows += [
+        _row("`POST /score` where each one is a sample and stored, requests/s", result.chosen_per_s, ""),
+        _row("`POST /score/batch` where each one is a sample and stored, submissions/s", result.chosen_batch_per_s, ""),
+    ]
     rows.append(_row("the load generator's own limit, requests/s", result.generator_per_s, ""))
     text = (
         f"One sidecar process on one core, SQLite, no worker{', Redis' if result.redis else ', no Redis'}; the load "
@@ -49,7 +61,8 @@ def ingest_section(result: IngestResult) -> str:
         f"answered. Latency: at {_round(result.half_load_per_s)} requests/s, half of what `POST /score` carries, on "
         "keep-alive connections at a constant arrival rate, counted from the moment a request was due, so that a stall "
         "is charged for all that it keeps waiting. The bare endpoint decides, counts, checks and stores nothing. Of "
-        f"all that was sent, {_decisions(result.decisions)}."
+        f"what was sent to be sampled, {_decisions(result.decisions)}. Clients that decide themselves send samples only, so "
+        "that each request of theirs is stored and stands for many."
     )
     return _section("Taking submissions", result.machine, text, _table(("what", "median", "spread", "aim"), rows))
 
@@ -146,7 +159,7 @@ def _needs_text(given: Costs) -> str:
         [
             f"{each.share:.1%}",
             _round(each.samples_per_s),
-            f"{each.sidecars_single} / {each.sidecars_batch}",
+            f"{each.sidecars_single} / {each.sidecars_batch} / {each.sidecars_chosen}",
             f"{each.worker_cores:,}",
             _round(each.commits_per_s),
             f"{each.store_used:.1%}",
@@ -157,7 +170,7 @@ def _needs_text(given: Costs) -> str:
     header = (
         "sampled",
         "samples/s",
-        "sidecar cores, single / batch",
+        "sidecar cores: single / batch / clients decide",
         "worker cores",
         "commits/s, at most",
         f"of what {given.store} finished here",

@@ -89,6 +89,8 @@ class IngestResult(_Result):
     bare_latency: Latency  # at that load
     assay_latency: Latency  # at that load
     batches: tuple[Batch, ...]
+    chosen_per_s: Series  # `POST /score` where every submission is a sample, as clients send that decide themselves
+    chosen_batch_per_s: Series  # submissions a second of such, by `POST /score/batch`
     decisions: dict[str, int]  # what became of all that was sent
 
 

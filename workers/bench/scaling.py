@@ -14,6 +14,7 @@ class Costs:
 
     single_per_s: float  # `POST /score` on one core
     batch_per_s: float  # submissions by `POST /score/batch` on one core, the slower form
+    chosen_per_s: float  # the same where every submission is a sample: clients that decide themselves send no other
     model_ms: float  # of one sample on one core
     queue_ms: float  # of one sample: all but the model
     store: str  # where the queue's cost was measured
@@ -40,6 +41,7 @@ class Needs:
     samples_per_s: float
     sidecars_single: int
     sidecars_batch: int
+    sidecars_chosen: int  # where clients decide themselves and send samples only
     worker_cores: int
     commits_per_s: (
         float  # at most: takes and finishes of full takes, a commit for each sample, a flush for each sidecar
@@ -57,6 +59,7 @@ def costs(ingest: IngestResult, queue: QueueResult) -> Costs | None:
     return Costs(
         single_per_s=ingest.assay_per_s.median,
         batch_per_s=min(batch.submissions_per_s.median for batch in ingest.batches),
+        chosen_per_s=ingest.chosen_batch_per_s.median,
         model_ms=queue.model.per_sample_ms.median,
         queue_ms=store.per_sample_ms.median,
         store=store.store,
@@ -86,6 +89,7 @@ def needs(given: Costs, submissions_per_s: float, share: float) -> Needs:
         samples_per_s=samples_per_s,
         sidecars_single=single,
         sidecars_batch=math.ceil(submissions_per_s / given.batch_per_s),
+        sidecars_chosen=math.ceil(samples_per_s / given.chosen_per_s),
         worker_cores=math.ceil(samples_per_s / _worker_per_s(given)),
         commits_per_s=samples_per_s + 2 * samples_per_s / given.rows_per_take + single,
         store_used=samples_per_s / given.store_per_s,

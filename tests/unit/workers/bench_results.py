@@ -50,6 +50,8 @@ def ingest_result(**changes: Any) -> IngestResult:
             Batch(form="NDJSON", items=500, submissions_per_s=series(18_000)),
             Batch(form="JSON array", items=500, submissions_per_s=series(20_000)),
         ),
+        "chosen_per_s": series(1_200),
+        "chosen_batch_per_s": series(4_000),
         "decisions": {"sampled": 50, "sampled_out": 950},
     }
     return IngestResult(**values | changes)

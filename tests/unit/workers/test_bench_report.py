@@ -31,9 +31,9 @@ def test_growth_is_set_against_the_first_level() -> None:
 
 def test_scaling_is_computed_from_the_results() -> None:
     """Other costs give other machines."""
-    assert row_of(document(ingest_result(), queue_result()), "5.0%")[2:4] == ["5 / 1", "50"]
+    assert row_of(document(ingest_result(), queue_result()), "5.0%")[2:4] == ["5 / 1 / 1", "50"]
     faster = ingest_result(assay_per_s=series(4_000))
-    assert row_of(document(faster, queue_result()), "5.0%")[2] == "3 / 1"
+    assert row_of(document(faster, queue_result()), "5.0%")[2] == "3 / 1 / 1"
 
 
 def test_what_was_not_measured_is_not_computed() -> None:

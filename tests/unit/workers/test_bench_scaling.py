@@ -8,6 +8,7 @@ from workers.bench.scaling import Costs, costs, needs, one_machine
 GIVEN = Costs(
     single_per_s=2_000,
     batch_per_s=18_000,
+    chosen_per_s=4_000,
     model_ms=99.75,
     queue_ms=0.25,  # with the model: 10 samples a second and core
     store="PostgreSQL 18.4",
@@ -54,7 +55,8 @@ def test_a_machine_of_one_core_has_a_worker_too() -> None:
 def test_what_ten_thousand_a_second_need() -> None:
     """500 samples a second: 50 worker cores, 5 sidecars, 500 + 2 * 500 / 64 + 5 commits, a tenth of the database."""
     wanted = needs(GIVEN, 10_000, 0.05)
-    assert (wanted.sidecars_single, wanted.sidecars_batch, wanted.worker_cores) == (5, 1, 50)
+    assert (wanted.sidecars_single, wanted.sidecars_batch, wanted.sidecars_chosen) == (5, 1, 1)
+    assert wanted.worker_cores == 50
     assert isclose(wanted.commits_per_s, 520.625)
     assert isclose(wanted.store_used, 0.1)
     assert isclose(wanted.rows_per_day, 43_200_000)
