@@ -16,6 +16,7 @@ from service.core.db import head_revision, require_current, upgrade
 from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, require_valid_key
 from service.core.policy import DEFAULT_STRATUM, Policy, Rule, read_policy
 from service.core.store.keys import add_key, all_keys, revoke_key
+from workers.commands.bench import bench_app
 from workers.commands.calibrate import calibrate
 from workers.commands.database import db_status
 from workers.commands.doctor import doctor
@@ -34,6 +35,7 @@ db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
 app.command()(calibrate)
+app.add_typer(bench_app, name="bench")
 app.command()(score)
 app.command()(rate)
 app.command()(doctor)
