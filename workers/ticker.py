@@ -86,5 +86,5 @@ class Ticker:
     def _ring(self) -> None:
         try:
             self._doorbell.ring()
-        except (RedisError, OSError) as error:
+        except RedisError as error:
             log.debug("doorbell_failed", error=type(error).__name__)
