@@ -17,6 +17,7 @@ from service.core.metrics import SidecarMetrics
 from service.core.schemas import ReadyAnswer
 from service.core.store.leases import acquire
 from service.core.store.taking import backlog
+from service.routes.score import PROBLEM
 from service.state import SidecarDep
 
 router = APIRouter(tags=["operations"])
@@ -66,7 +67,14 @@ def _takes_writes(database: Database) -> bool:
     return True
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus' text format."},
+        401: PROBLEM | {"description": "The API key is missing or unknown."},
+    },
+)
 def metrics(request: Request, sidecar: SidecarDep) -> Response:
     """Prometheus metrics; needs scope `read` unless ASSAY_METRICS_OPEN is on."""
     if not sidecar.settings.metrics_open:

@@ -16,7 +16,6 @@ from service.core.schemas import (
     BatchAnswer,
     BatchItemAnswer,
     DecisionAnswer,
-    ProblemAnswer,
     SampleAnswer,
 )
 from service.core.store.samples import read_sample, read_state
@@ -32,11 +31,14 @@ router = APIRouter(tags=["scoring"])
 MAX_WAIT_S = 30.0
 POLL_S = 0.05
 LARGE_BODY_BYTES = 256 * 1024
-PROBLEM: dict[str, Any] = {"model": ProblemAnswer, "content": {"application/problem+json": {}}}
+PROBLEM: dict[str, Any] = {
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
+}
 FAILURES: dict[int | str, dict[str, Any]] = {
     401: PROBLEM | {"description": "The API key is missing or unknown."},
     403: PROBLEM | {"description": "The API key lacks the scope, or the Host header is foreign."},
     413: PROBLEM | {"description": "The body is too large."},
+    415: PROBLEM | {"description": "The body is compressed."},
     422: PROBLEM | {"description": "The body is not valid; `field` names where."},
     503: PROBLEM | {"description": "The database did not answer. Retry with the same id."},
 }
@@ -70,6 +72,7 @@ MANY: dict[str, Any] = {
     | {
         200: {"model": SampleAnswer, "description": "With `wait`: scored in time."} | examples.shown(examples.SAMPLE),
         202: {"description": "Decided; for a sample, stored."} | examples.shown(examples.DECISION),
+        400: PROBLEM | {"description": "`wait` is not valid."},
         409: PROBLEM | {"description": "This id was accepted before with another body."},
         429: PROBLEM | {"description": "With `wait`: too many samples are waiting."},
     },
