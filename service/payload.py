@@ -1,13 +1,14 @@
 """Payloads: request bytes become submissions, or an error that names the field and the fix."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from service.array_items import split_array
 from service.core.config import Settings
 from service.core.errors import BodyTooLargeError, PayloadInvalidError
 from service.core.schemas import MAX_ALTERNATIVES, MAX_FEATURES, MAX_TAGS, Submission
@@ -38,7 +39,7 @@ def parse_batch(body: bytes, settings: Settings, *, lines: bool) -> list[Submiss
 
     Raises PayloadInvalidError where the whole is not a batch, BodyTooLargeError where it has too many items.
     """
-    items = list(islice(_decode_lines(body), settings.max_batch_items + 1)) if lines else _decode(body)
+    items = list(islice(_decode_lines(body), settings.max_batch_items + 1)) if lines else _decode_array(body)
     if not isinstance(items, list):
         message = "A batch is a JSON array, or one JSON document a line with content type application/x-ndjson."
         raise PayloadInvalidError(message, field="")
@@ -58,12 +59,26 @@ def _validate_item(item: Any, body: bytes, settings: Settings) -> Submission | P
 
 
 def _decode_lines(body: bytes) -> Iterator[Any]:
-    for line in body.splitlines():
-        if line.strip():
-            try:
-                yield _decode(line)
-            except PayloadInvalidError as error:
-                yield error
+    return _decode_each(line for line in body.splitlines() if line.strip())
+
+
+def _decode_array(body: bytes) -> Any:
+    """The document; where it cannot be read, its items one by one, so that what is wrong in one fails alone."""
+    try:
+        return _decode(body)
+    except PayloadInvalidError:
+        items = split_array(body)
+        if items is None:
+            raise
+        return list(_decode_each(items))
+
+
+def _decode_each(items: Iterable[bytes]) -> Iterator[Any]:
+    for item in items:
+        try:
+            yield _decode(item)
+        except PayloadInvalidError as error:
+            yield error
 
 
 def _decode(body: bytes) -> Any:

@@ -111,16 +111,20 @@ def _stretch(
     if start is not None and window is not None:
         raise QueryInvalidError("Give `from` or `window`, not both.", field="window")
     end = _time(to, "to") if to is not None else utc_now()
-    begin = _time(start, "from") if start is not None else _before(end, _duration(window or "24h", "window"))
+    begin = (
+        _time(start, "from")
+        if start is not None
+        else _before(end, _duration("24h" if window is None else window, "window"))
+    )
     begin, end = _floor(begin), _ceil(end)
     if begin >= end:
         raise QueryInvalidError("`from` must be before `to`.", field="from")
-    width = _duration(granularity, "granularity") if granularity else end - begin
+    width = _duration(granularity, "granularity") if granularity is not None else end - begin
     if width % MINUTE:
         raise QueryInvalidError("Must be whole minutes.", field="granularity")
     if (end - begin) / width > MAX_BUCKETS:
         raise QueryInvalidError(f"More than {MAX_BUCKETS} buckets. Ask for wider ones.", field="granularity")
-    groups = tuple(dict.fromkeys(name.strip() for name in group_by.split(","))) if group_by else ()
+    groups = tuple(dict.fromkeys(name.strip() for name in group_by.split(","))) if group_by is not None else ()
     for name in groups:
         if name not in DIMENSIONS:
             raise QueryInvalidError(f"Unknown dimension {name[:50]!r}; use {', '.join(DIMENSIONS)}.", field="group_by")
