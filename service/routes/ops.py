@@ -107,5 +107,5 @@ class _BacklogCollector(Collector):
             return
         yield GaugeMetricFamily("assay_pending_samples", "Samples not finished.", value=held.pending)
         if held.oldest_received_at is not None:
-            age = (utc_now() - held.oldest_received_at).total_seconds()
+            age = max(0.0, (utc_now() - held.oldest_received_at).total_seconds())  # the clock may have been set back
             yield GaugeMetricFamily("assay_oldest_pending_seconds", "Age of the oldest unfinished sample.", value=age)
