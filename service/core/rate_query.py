@@ -33,11 +33,11 @@ def read_stretch(query: RateQuery, now: datetime) -> Stretch:
     if query.start is not None:
         begin = _time(query.start, "from")
     else:
-        begin = before(end, parse_duration(query.window or "24h", "window"), "window")
+        begin = before(end, parse_duration("24h" if query.window is None else query.window, "window"), "window")
     begin, end = _floor(begin), _ceil(end)
     if begin >= end:
         raise QueryInvalidError("`from` must be before `to`.", field="from")
-    width = parse_duration(query.granularity, "granularity") if query.granularity else end - begin
+    width = parse_duration(query.granularity, "granularity") if query.granularity is not None else end - begin
     if width % MINUTE:
         raise QueryInvalidError("Must be whole minutes.", field="granularity")
     if (end - begin) / width > MAX_BUCKETS:
@@ -52,7 +52,7 @@ def read_stretch(query: RateQuery, now: datetime) -> Stretch:
 
 
 def _groups(text: str | None) -> tuple[str, ...]:
-    groups = tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text else ()
+    groups = tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text is not None else ()
     for name in groups:
         if name not in DIMENSIONS:
             raise QueryInvalidError(f"Unknown dimension {name[:50]!r}; use {', '.join(DIMENSIONS)}.", field="group_by")

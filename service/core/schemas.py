@@ -249,3 +249,11 @@ class RatesAnswer(BaseModel):
     granularity_s: float
     group_by: list[str]
     buckets: list[BucketAnswer]
+
+
+class ReadyAnswer(BaseModel):
+    """Whether samples can be stored."""
+
+    status: Literal["ready", "not_ready"]
+    database: Literal["up", "down", "refuses_writes"]
+    redis: Literal["up", "down"]

@@ -11,7 +11,7 @@ from typing import IO, Any
 from pydantic_core import from_json
 
 from service.core.errors import PayloadInvalidError, StartRefusedError
-from service.core.payload import ALIASES, decode_document, refuse_unstorable
+from service.core.payload import ALIASES, decode_document, refuse_nul
 
 BOM = b"\xef\xbb\xbf"
 LISTS = frozenset({"contexts", "samples", *ALIASES["contexts"]})
@@ -150,7 +150,7 @@ def _without_nulls(value: Any) -> Any:
 
 def _checked(line: int, document: dict[str, Any]) -> SourceRow:
     try:
-        refuse_unstorable(document)
+        refuse_nul(document)
     except PayloadInvalidError as error:
         return SourceRow(line=line, problem=error)
     return SourceRow(line=line, document=document)

@@ -246,6 +246,16 @@ def give_up(connection: Connection, now: datetime) -> int:
     return int(connection.execute(statement).rowcount)
 
 
+def end_impossible_leases(connection: Connection, lease_s: float) -> int:
+    """Ends leases that lie twice their length ahead, as they do once the clock was set back; returns how many.
+
+    The rows of a worker that is alive are then taken twice; the attempt number makes one of the two count.
+    """
+    latest = database_now() + literal(int(2 * lease_s * 1_000_000), BigInteger())
+    statement = update(samples).where(_PENDING, latest < _LEASE).values(lease_until=None)
+    return int(connection.execute(statement).rowcount)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backlog:
     """What is pending."""
