@@ -180,5 +180,10 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `assay k
     typer.echo(f"Revoked {key_id}.")
 
 
+app.command()(score)
+app.command()(rate)
+app.command()(doctor)
+db_app.command("status")(db_status)
+
 if __name__ == "__main__":
     app()

@@ -12,25 +12,16 @@ from pydantic import BaseModel
 from models.types import ClaimResult, Outcome, Scored
 from service.core.errors import PayloadInvalidError
 from service.core.problem import problem_answer
-from service.core.schemas import ClaimAnswer, EvidenceAnswer, ProbabilityAnswer, ProblemAnswer
+from service.core.schemas import ClaimAnswer, EvidenceAnswer, ProbabilityAnswer, ProblemAnswer, TimelessScoreAnswer
 from service.core.store.taking import ScoredBy, final_state
 from workers.offline.shape import Row
 
 INVALID = 422  # the status that `POST /score/batch` gives such an item
 
 
-class RowScore(BaseModel):
+class RowScore(TimelessScoreAnswer):
     """As ScoreAnswer, but for the time."""
 
-    scorer: str
-    fingerprint: str
-    score: float
-    flagged: bool
-    threshold: float
-    claims_checked: int
-    claims_flagged: int
-    pairs: int
-    attributes: dict[str, str]
     created_at: None = None
 
 

@@ -64,7 +64,7 @@ def test_summary_with_labels(tmp_path: Path) -> None:
     """Agreement names its positive class, its n, and the threshold of each figure."""
     rows = [GOOD | {"label": "supported"}, BAD | {"label": "neutral"}, BAD | {"label": "?"}]
     found = told(result_of(tmp_path, *rows, fields=Fields(label="label")))
-    assert found["ROC AUC"] == "1.000"
+    assert found["ROC AUC"] == "1.000  (interval unknown)"
     assert found["labels"] == (
         "n 2 scored rows, 1 of them not supported (the positive class); 1 scored rows without a usable label left out"
     )
