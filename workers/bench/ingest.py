@@ -187,7 +187,7 @@ class _Bench:
             sample.labels["decision"]: int(sample.value)
             for family in text_string_to_metric_families(text)
             for sample in family.samples
-            if sample.name == "assay_submissions_total"
+            if sample.name == "assay_submissions_total" and sample.value
         }
         refused = set(counted) - {"sampled", "sampled_out"}
         if refused:

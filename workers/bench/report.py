@@ -9,6 +9,7 @@ TARGET_PER_S = 10_000
 SHARES = (0.05, 0.01, 0.001)
 MACHINES = (2, 8, 32)
 RATIO_AIM, P99_AIM_MS, BATCH_AIM_PER_S, SAMPLE_AIM_MS = 0.7, 10, 20_000, 0.3
+AHEAD = 2  # times a server's throughput that the load generator must reach to have measured the server
 BUSY = 0.5  # load average above which others were using the machine
 HEAD = """# Performance
 
@@ -64,6 +65,8 @@ def ingest_section(result: IngestResult) -> str:
         f"what was sent to be sampled, {_decisions(result.decisions)}. Clients that decide themselves send samples only, so "
         "that each request of theirs is stored and stands for many."
     )
+    if result.generator_per_s.median < AHEAD * max(result.bare_per_s.median, result.assay_per_s.median):
+        text += " The load generator was hardly faster than what it measured: the throughput is a lower bound."
     return _section("Taking submissions", result.machine, text, _table(("what", "median", "spread", "aim"), rows))
 
 

@@ -48,6 +48,12 @@ def test_a_busy_machine_is_named() -> None:
     assert document(busy, queue_result()).count("Others were using the machine") == 1
 
 
+def test_a_slow_generator_is_named() -> None:
+    """Where the generator may have been what was measured, the document says so."""
+    assert "a lower bound" not in document(ingest_result(), queue_result())
+    assert "a lower bound" in document(ingest_result(generator_per_s=series(4_000)), queue_result())
+
+
 def test_results_come_back_as_written(tmp_path: Path) -> None:
     """A result file holds every round."""
     write_result(queue_result(), tmp_path / "made" / "queue.json")
