@@ -34,12 +34,6 @@ keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
 db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
-app.command()(calibrate)
-app.add_typer(bench_app, name="bench")
-app.command()(score)
-app.command()(rate)
-app.command()(doctor)
-db_app.command("status")(db_status)
 
 
 @app.command("up")
@@ -180,9 +174,11 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `assay k
     typer.echo(f"Revoked {key_id}.")
 
 
-app.command()(score)
 app.command()(rate)
+app.command()(score)
+app.command()(calibrate)
 app.command()(doctor)
+app.add_typer(bench_app, name="bench")
 db_app.command("status")(db_status)
 
 if __name__ == "__main__":
