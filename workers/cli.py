@@ -15,7 +15,7 @@ from service.connection import connection_limits, limited
 from service.core.clock import utc_now
 from service.core.config import Settings, read_settings
 from service.core.db import Database, head_revision, require_current, upgrade
-from service.core.errors import AssayError
+from service.core.errors import AssayError, StoreUnavailableError
 from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, require_valid_key
 from service.core.log import configure_logging
 from service.core.policy import DEFAULT_STRATUM, Policy, Rule, read_policy
@@ -26,6 +26,7 @@ from workers.up import UpOptions, check_port, up
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="How often does our LLM make things up?")
 keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
+STORE_STEP = "Look at ASSAY_DATABASE_URL and at the database that it names, then start again."
 db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
@@ -37,7 +38,9 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except AssayError as error:
-        typer.echo(f"assay: {error.detail}\n  {error.next_step}", err=True)
+        # On a command line there is nothing to send again.
+        step = STORE_STEP if isinstance(error, StoreUnavailableError) else error.next_step
+        typer.echo(f"assay: {error.detail}\n  {step}", err=True)
         raise typer.Exit(EXIT_REFUSED) from None
 
 
