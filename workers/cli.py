@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -72,6 +73,7 @@ def up_command(
 def serve() -> None:
     """Runs the sidecar."""
     with _explained():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the sidecar reloads on it, it must not end the process
         settings = _settings()
         read_policy(settings.policy_file)
         check_port(settings)
