@@ -1,6 +1,7 @@
 """The command line, `assay`."""
 
 import logging
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -52,6 +53,7 @@ def up_command(
 def serve() -> None:
     """Runs the sidecar."""
     with _explained():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the sidecar reloads on it, it must not end the process
         settings = _settings()
         read_policy(settings.policy_file)
         check_port(settings)

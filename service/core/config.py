@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis import Redis
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from service.core.errors import SettingsInvalidError
 
@@ -122,6 +125,19 @@ class Settings(BaseSettings):
     def _known_database(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
+        try:
+            make_url(value.get_secret_value())
+        except (ArgumentError, ValueError):
+            raise ValueError("is not a database URL; is its port a number?") from None  # theirs may quote the password
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis(cls, value: SecretStr) -> SecretStr:
+        try:
+            Redis.from_url(value.get_secret_value())  # connects to nothing yet
+        except ValueError:
+            raise ValueError("must be redis://HOST:PORT/NUMBER, rediss://... or unix:///PATH") from None
         return value
 
     @field_validator("threshold")

@@ -67,6 +67,29 @@ def test_a_worker_refuses_a_schema_mismatch(installation: Installation) -> None:
     assert "assay db upgrade" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (["serve"], "a folder below a file"),
+        (["serve"], "a folder"),
+        (["db", "upgrade"], "no database"),
+        (["worker"], "a folder below a file"),
+    ],
+)
+def test_a_database_file_that_cannot_be_is_refused(
+    installation: Installation, tmp_path: Path, command: list[str], kind: str
+) -> None:
+    """A path that cannot be opened is refused in a sentence that names what to look at, never with a traceback."""
+    junk = tmp_path / "junk"
+    junk.write_text("no database at all, but long enough to be looked at. " * 20)
+    path = {"a folder below a file": junk / "assay.db", "a folder": tmp_path, "no database": junk}[kind]
+    installation.environment["ASSAY_DATABASE_URL"] = f"sqlite:///{path}"
+    done = installation.assay(*command)
+    assert done.returncode in {2, 78}
+    assert "ASSAY_DATABASE_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_binding_beyond_loopback_needs_a_key(installation: Installation) -> None:
     """Without any key the start is refused, and the message says how to make one."""
     assert installation.assay("db", "upgrade").returncode == 0

@@ -131,3 +131,20 @@ def test_default_lease_outlives_the_default_stall() -> None:
     """A worker that hangs is restarted before its lease ends, so that no row is scored twice for it."""
     settings = Settings()
     assert settings.stall_s < settings.lease_s
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ASSAY_DATABASE_URL", "postgresql+psycopg://assay:secret-word@db:port/assay"),
+        ("ASSAY_DATABASE_URL", "mysql://assay:secret-word@db/assay"),
+        ("ASSAY_REDIS_URL", "cache:6379"),
+        ("ASSAY_REDIS_URL", "redis://:secret-word@cache:port/0"),
+        ("ASSAY_REDIS_URL", ""),
+    ],
+)
+def test_a_wrong_url_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """What no client can read is refused at start, and named; what it holds is not repeated."""
+    detail = complaint(monkeypatch, **{name: value})
+    assert name in detail
+    assert "secret-word" not in detail
