@@ -115,7 +115,7 @@ def _work(settings: Settings, database: Database, scorer: Scorer, progress: Prog
         metrics=metrics,
         interval_s=settings.ticker_interval_s,
     )
-    port = _serve_metrics(settings.worker_metrics_port, metrics)
+    port = _serve_metrics(settings, metrics)
     log.info("worker_started", pid=os.getpid(), scorer=scorer.name, fingerprint=scorer.fingerprint, metrics_port=port)
     ticker.start()
     _listen(settings.queue_name, redis_url, progress)
@@ -123,13 +123,14 @@ def _work(settings: Settings, database: Database, scorer: Scorer, progress: Prog
     log.info("worker_stopped", pid=os.getpid())
 
 
-def _serve_metrics(port: int, metrics: WorkerMetrics) -> int | None:
+def _serve_metrics(settings: Settings, metrics: WorkerMetrics) -> int | None:
+    host, port = settings.worker_metrics_host, settings.worker_metrics_port
     if port < 0:
         return None
     try:
-        server, _ = prometheus_client.start_http_server(port, "127.0.0.1", metrics.registry)
+        server, _ = prometheus_client.start_http_server(port, host, metrics.registry)
     except OSError as error:
-        log.warning("metrics_port_taken", port=port, error=str(error), fix="set ASSAY_WORKER_METRICS_PORT")
+        log.warning("metrics_port_taken", host=host, port=port, error=str(error), fix="set ASSAY_WORKER_METRICS_PORT")
         return None
     return int(server.server_port)
 

@@ -19,6 +19,7 @@ from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, r
 from service.core.log import configure_logging
 from service.core.policy import DEFAULT_STRATUM, Policy, Rule, read_policy
 from service.core.store.keys import add_key, all_keys, revoke_key
+from workers.commands.key_file import ensure_key, read_key
 from workers.main import Parent
 from workers.progress import EXIT_REFUSED
 from workers.up import UpOptions, check_port, up
@@ -158,6 +159,24 @@ def keys_create(
             add_key(connection, key.stored)
     typer.echo("Keep this key; it is not shown again.", err=True)
     typer.echo(key.text)
+
+
+@keys_app.command("ensure")
+def keys_ensure(
+    file: Annotated[Path, typer.Option(help="A file that holds one key; it is read, never written.")],
+    scope: Annotated[list[Scope], typer.Option(help="What the key may do; repeat for several.")],
+    tenant: Annotated[str, typer.Option(help="Whose data it reaches.")] = DEFAULT_TENANT,
+) -> None:
+    """Stores the API key that a file holds, once; for deployments that keep their keys as secrets."""
+    if not TENANT_PATTERN.fullmatch(tenant):
+        raise typer.BadParameter("use 1 to 64 letters, digits, and _ . -", param_hint="--tenant")
+    with _explained():
+        wanted = read_key(file, tenant=tenant, scopes=frozenset(scope))
+        with _database(_settings()) as database:
+            require_current(database)
+            with database.write() as connection:
+                done = ensure_key(connection, wanted)
+    typer.echo(done)
 
 
 @keys_app.command("list")
