@@ -45,9 +45,10 @@ class ResidentWorker(SimpleWorker):
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """RQ's heartbeat between two looks: the one place where stopping loses nothing."""
-        super().heartbeat(timeout, pipeline)
+        # Asked first: while Redis is away RQ's own heartbeat raises, and RQ would look again for ever.
         if pipeline is None and self.progress.stopping:
             raise StopRequested
+        super().heartbeat(timeout, pipeline)
 
 
 def main() -> int:

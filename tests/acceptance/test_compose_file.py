@@ -213,7 +213,6 @@ def test_up_scores_and_stops_in_time(project: Compose) -> None:
     services = {"worker-2": "worker", "worker": "worker", "sidecar": "sidecar", "redis": "redis"}
     ends = {instance: project.stop(instance, name) for instance, name in services.items()}
     assert {status for status, _ in ends.values()} <= STOPPED, ends
-    print(ends)
     assert not project.healthy("sidecar", "sidecar")
 
 
