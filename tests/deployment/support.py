@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 DOCKERFILE = ROOT / "Dockerfile"
 SECRETS_SCRIPT = ROOT / "deploy" / "compose" / "secrets.sh"
+# uvicorn's own patience, the longest commit that waits, the flush of the ledger, the ringer's join.
+SERVICES_GRACE_S = 10 + 5 + 3 + 5
 UNITS_S = {"s": 1, "m": 60, "h": 3_600}
 
 

@@ -16,7 +16,16 @@ import yaml
 from service.core.config import Settings
 from service.core.keys import split_key
 from service.core.policy import read_policy
-from tests.deployment.support import COMPOSE_FILE, ROOT, SECRETS_SCRIPT, compose, image_environment, seconds, stages
+from tests.deployment.support import (
+    COMPOSE_FILE,
+    ROOT,
+    SECRETS_SCRIPT,
+    SERVICES_GRACE_S,
+    compose,
+    image_environment,
+    seconds,
+    stages,
+)
 from workers.main import POLL_S, STOP_S
 
 SERVICES = compose()["services"]
@@ -85,6 +94,11 @@ def test_limits(name: str) -> None:
 def test_a_worker_is_given_the_time_it_takes_to_stop() -> None:
     """Docker kills later than the worker's own parent would."""
     assert seconds(SERVICES["worker"]["stop_grace_period"]) > STOP_S + 2 * POLL_S
+
+
+def test_a_sidecar_is_given_the_time_it_takes_to_stop() -> None:
+    """Requests end, what waits is committed, counts are flushed."""
+    assert seconds(SERVICES["sidecar"]["stop_grace_period"]) >= SERVICES_GRACE_S
 
 
 def test_threads_fit_the_limit() -> None:
