@@ -24,6 +24,7 @@ from workers.commands.doctor import doctor
 from workers.commands.entry import explained as _explained
 from workers.commands.entry import logged_settings as _settings
 from workers.commands.entry import opened_database as _database
+from workers.commands.key_file import ensure_key, read_key
 from workers.commands.rate import rate
 from workers.commands.score import score
 from workers.main import Parent
@@ -146,6 +147,24 @@ def keys_create(
             add_key(connection, key.stored)
     typer.echo("Keep this key; it is not shown again.", err=True)
     typer.echo(key.text)
+
+
+@keys_app.command("ensure")
+def keys_ensure(
+    file: Annotated[Path, typer.Option(help="A file that holds one key; it is read, never written.")],
+    scope: Annotated[list[Scope], typer.Option(help="What the key may do; repeat for several.")],
+    tenant: Annotated[str, typer.Option(help="Whose data it reaches.")] = DEFAULT_TENANT,
+) -> None:
+    """Stores the API key that a file holds, once; for deployments that keep their keys as secrets."""
+    if not TENANT_PATTERN.fullmatch(tenant):
+        raise typer.BadParameter("use 1 to 64 letters, digits, and _ . -", param_hint="--tenant")
+    with _explained():
+        wanted = read_key(file, tenant=tenant, scopes=frozenset(scope))
+        with _database(_settings()) as database:
+            require_current(database)
+            with database.write() as connection:
+                done = ensure_key(connection, wanted)
+    typer.echo(done)
 
 
 @keys_app.command("list")
