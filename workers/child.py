@@ -20,7 +20,7 @@ from service.core.log import configure_logging, log
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell, connect
 from service.core.store.taking import TakeLimits
-from workers.jobs import make_resident
+from workers.jobs import DrainJob, make_resident
 from workers.pipeline import Pipeline
 from workers.progress import EXIT_MISCONFIGURED, Progress
 from workers.scorer import scorer_config
@@ -148,6 +148,7 @@ def _listen(queue_name: str, redis_url: str, progress: Progress) -> None:
                 [queue_name],
                 connection=connection,
                 serializer=JSONSerializer,
+                job_class=DrainJob,
                 maintenance_interval=60,
                 log_job_description=False,
             )

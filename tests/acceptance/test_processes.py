@@ -9,6 +9,9 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from redis import Redis
+from rq import Callback, Queue, Retry
+from rq.serializers import JSONSerializer
 
 from tests.servers import Installation, RedisServer, free_port, wait_for
 from workers.progress import GRACE_S
@@ -261,3 +264,23 @@ def test_up_restarts_what_dies(installation: Installation) -> None:
     sidecar.kill()
     psutil.wait_procs([sidecar], timeout=5)
     installation.await_ready()
+
+
+def test_what_redis_says_is_never_run(installation: Installation, redis_server: RedisServer, tmp_path: Path) -> None:
+    """Whoever can write to Redis can ring; a job or a callback that names other code runs none of it."""
+    queue = Queue(
+        installation.environment["ASSAY_QUEUE_NAME"],
+        connection=Redis.from_url(redis_server.url),
+        serializer=JSONSerializer,
+    )
+    mark = tmp_path / "called"
+    queue.enqueue("os.mkdir", str(mark))
+    queue.enqueue("os.abort", retry=Retry(max=3))
+    queue.enqueue("workers.jobs.drain", on_success=Callback("os.abort"), on_failure=Callback("os.abort"))
+    installation.environment["ASSAY_TICKER_INTERVAL_S"] = "60"
+    _start(installation, "worker-1")
+    wait_for(lambda: queue.count == 0, seconds=30)
+    _post(installation, "a", "It is blue.")
+    wait_for(lambda: _status(installation, "a") == "scored", seconds=30)
+    assert not mark.exists()
+    assert installation.processes["worker-1"].poll() is None
