@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.core.errors import SettingsInvalidError
 
+MIN_DIGEST_KEY = 32
 Threshold = Literal["strict", "balanced"] | float
 
 
@@ -58,6 +59,9 @@ class Settings(BaseSettings):
     """Name of the RQ queue. Give each installation that shares a Redis its own."""
     policy_file: Path | None = None
     """TOML file with the sampling policy; without one every submission is sampled at 5%. Check it: `assay check FILE`."""
+
+    digest_key: SecretStr | None = None
+    """Key of stored digests of texts and bodies; at least 32 characters. `store_text = "hash"` needs one."""
 
     max_pending: Annotated[int, Field(ge=1)] = 100_000
     """Pending rows above which new samples are `rejected_overload`. About what workers can score in a day."""
@@ -110,6 +114,13 @@ class Settings(BaseSettings):
     def _known_database(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
+        return value
+
+    @field_validator("digest_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < MIN_DIGEST_KEY:
+            raise ValueError("must have at least 32 characters; make one with: openssl rand -hex 32")
         return value
 
     @field_validator("threshold")

@@ -1,4 +1,4 @@
-"""The policy file: which share of which submissions is sampled. Pure but for `read_policy`."""
+"""The policy file: which share of which submissions is sampled, and what of texts is kept. Pure but for `read_policy`."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.core.errors import PolicyInvalidError
+from service.core.privacy import Privacy
 
 DEFAULT_RATE = 0.05
 DEFAULT_STRATUM = "default"
@@ -66,11 +67,13 @@ class Policy(_Part):
     """A whole policy file."""
 
     sampling: Sampling = Sampling()
+    privacy: Privacy = Privacy()
 
     @property
     def version(self) -> str:
         """Digest of the policy's meaning: comments and order of keys do not change it."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        unsaid = {"privacy"} if self.privacy == Privacy() else None  # a table that says nothing changes no version
+        canonical = json.dumps(self.model_dump(mode="json", exclude=unsaid), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def stratum(self, fields: Mapping[str, str]) -> tuple[str, float]:
