@@ -25,8 +25,9 @@ from service.core.queue import Doorbell, connect
 from service.intake import Intake, PolicyInForce
 from service.ledger import Ledger
 from service.openapi import Application
+from service.privacy import make_guard
 from service.ringer import Ringer
-from service.routes import ops, rates, score
+from service.routes import ops, rates, samples, score
 from service.routes.problem import on_assay_error, on_bug, on_disconnect, on_http_error, problem_response
 from service.state import Sidecar
 from service.writer import Writer
@@ -44,7 +45,7 @@ def from_environment() -> FastAPI:
 def create_app(settings: Settings) -> FastAPI:
     """An app that connects to its database when it starts. Raises PolicyInvalidError."""
     policy = read_policy(settings.policy_file)
-    in_force = PolicyInForce(policy=policy, version=policy.version)
+    in_force = PolicyInForce(policy=policy, version=policy.version, guard=make_guard(policy, settings))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -60,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,  # a redirect would repeat whatever Host was sent
     )
-    for router in (score.router, rates.router, ops.router):
+    for router in (score.router, rates.router, samples.router, ops.router):
         app.include_router(router)
     app.add_exception_handler(AssayError, on_assay_error)
     app.add_exception_handler(HTTPException, on_http_error)
@@ -140,8 +141,9 @@ class _Running:
     def _reload(self) -> None:
         try:
             policy = read_policy(self._settings.policy_file)
+            guard = make_guard(policy, self._settings)
         except PolicyInvalidError as error:
             log.error("policy_not_reloaded", detail=str(error))
         else:
-            self.sidecar.intake.policy = PolicyInForce(policy=policy, version=policy.version)
+            self.sidecar.intake.policy = PolicyInForce(policy=policy, version=policy.version, guard=guard)
             log.info("policy_reloaded", policy=policy.version)

@@ -55,8 +55,14 @@ async def _read(caller: CallerDep) -> Caller:
     return caller
 
 
+async def _admin(caller: CallerDep) -> Caller:
+    caller.require(Scope.ADMIN)
+    return caller
+
+
 IngestDep = Annotated[Caller, Depends(_ingest)]
 ReadDep = Annotated[Caller, Depends(_read)]
+AdminDep = Annotated[Caller, Depends(_admin)]
 
 
 async def _body(request: Request, sidecar: SidecarDep) -> bytes:

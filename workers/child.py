@@ -23,6 +23,7 @@ from service.core.store.taking import TakeLimits
 from workers.jobs import make_resident
 from workers.pipeline import Pipeline
 from workers.progress import EXIT_MISCONFIGURED, Progress
+from workers.retention import Retention
 from workers.ticker import Ticker
 
 LISTEN_S = 1  # how long one blocking look at the queue lasts
@@ -114,6 +115,7 @@ def _work(settings: Settings, database: Database, scorer: Scorer, progress: Prog
         progress=progress,
         metrics=metrics,
         interval_s=settings.ticker_interval_s,
+        retention=Retention(database=database, policy_file=settings.policy_file, metrics=metrics),
     )
     port = _serve_metrics(settings.worker_metrics_port, metrics)
     log.info("worker_started", pid=os.getpid(), scorer=scorer.name, fingerprint=scorer.fingerprint, metrics_port=port)

@@ -19,6 +19,7 @@ from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, r
 from service.core.log import configure_logging
 from service.core.policy import DEFAULT_STRATUM, Policy, Rule, read_policy
 from service.core.store.keys import add_key, all_keys, revoke_key
+from workers.commands.purge import purge
 from workers.main import Parent
 from workers.progress import EXIT_REFUSED
 from workers.up import UpOptions, check_port, up
@@ -28,6 +29,7 @@ keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
 db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
+app.command("purge")(purge)
 
 
 @contextlib.contextmanager

@@ -63,6 +63,7 @@ def compile_pattern(regex: str) -> re2._Regexp:
     options = re2.Options()
     options.max_mem = MAX_PATTERN_MEMORY
     options.log_errors = False  # it would print the pattern
+    options.never_capture = True  # only whole matches are asked for
     return re2.compile(regex, options)
 
 
@@ -127,8 +128,8 @@ class Privacy(_Part):
     @property
     def removes_by_age(self) -> bool:
         """Whether anything is ever due for removal."""
-        ages = [self, *self.tenants.values()]
-        return any(_days(part.text_days or "keep") or _days(part.row_days or "keep") for part in ages)
+        everyone = [self.of(tenant) for tenant in ("", *self.tenants)]
+        return any(terms.text_days or terms.row_days for terms in everyone)
 
 
 def _days(value: Days) -> float | None:

@@ -1,6 +1,5 @@
 """The rate: `GET /hallucination-rate`."""
 
-import re
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -9,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from service import examples
 from service.core.clock import utc_now
+from service.core.duration import before, parse_duration
 from service.core.errors import QueryInvalidError
 from service.core.estimate import METHOD
 from service.core.rates import Bucket, make_buckets
@@ -21,7 +21,6 @@ router = APIRouter(tags=["rates"])
 
 MAX_BUCKETS = 2_000
 MINUTE = timedelta(minutes=1)
-UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 PARAMETERS = {"from", "to", "window", "granularity", "group_by", "unit", "confidence"}
 ESTIMAND = {
     Unit.RESPONSE: (
@@ -111,11 +110,13 @@ def _stretch(
     if start is not None and window is not None:
         raise QueryInvalidError("Give `from` or `window`, not both.", field="window")
     end = _time(to, "to") if to is not None else utc_now()
-    begin = _time(start, "from") if start is not None else _before(end, _duration(window or "24h", "window"))
+    begin = (
+        _time(start, "from") if start is not None else before(end, parse_duration(window or "24h", "window"), "window")
+    )
     begin, end = _floor(begin), _ceil(end)
     if begin >= end:
         raise QueryInvalidError("`from` must be before `to`.", field="from")
-    width = _duration(granularity, "granularity") if granularity else end - begin
+    width = parse_duration(granularity, "granularity") if granularity else end - begin
     if width % MINUTE:
         raise QueryInvalidError("Must be whole minutes.", field="granularity")
     if (end - begin) / width > MAX_BUCKETS:
@@ -135,20 +136,6 @@ def _time(text: str, field: str) -> datetime:
     if moment is None or moment.tzinfo is None or not 1970 <= moment.year < 9000:  # noqa: PLR2004 - years
         raise QueryInvalidError("Must be an ISO 8601 time with a zone, such as 2026-11-01T00:00:00Z.", field=field)
     return moment.astimezone(UTC)
-
-
-def _before(end: datetime, duration: timedelta) -> datetime:
-    try:
-        return end - duration
-    except OverflowError:
-        raise QueryInvalidError("Reaches back too far.", field="window") from None
-
-
-def _duration(text: str, field: str) -> timedelta:
-    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
-    if match is None or int(match[1]) == 0:
-        raise QueryInvalidError("Must be a whole number and s, m, h, d or w, such as 30m, 24h or 7d.", field=field)
-    return timedelta(seconds=int(match[1]) * UNITS[match[2]])
 
 
 def _floor(moment: datetime) -> datetime:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -18,6 +19,7 @@ from service.core.schemas import (
     DecisionAnswer,
     ProblemAnswer,
     SampleAnswer,
+    Submission,
 )
 from service.core.store.samples import read_sample, read_state
 from service.core.tables import State
@@ -87,7 +89,9 @@ async def score(
         submission = await run_in_threadpool(parse_submission, body, sidecar.settings)
     else:
         submission = parse_submission(body, sidecar.settings)
-    received = sidecar.intake.receive(submission, caller.tenant, forced=seconds is not None)
+    receive = partial(sidecar.intake.receive, submission, caller.tenant, forced=seconds is not None)
+    # Redaction reads the whole text: of a large body it takes long enough to keep others waiting.
+    received = await run_in_threadpool(receive) if len(body) > LARGE_BODY_BYTES else receive()
     try:
         decision = await sidecar.intake.settle(received)
     except AssayError as error:
@@ -145,11 +149,16 @@ async def score_batch(request: Request, sidecar: SidecarDep, caller: IngestDep, 
         items = await run_in_threadpool(parse_batch, body, sidecar.settings, lines=lines)
     else:
         items = parse_batch(body, sidecar.settings, lines=lines)
-    handed = [
-        item if isinstance(item, PayloadInvalidError) else sidecar.intake.receive(item, caller.tenant) for item in items
-    ]
+    receive = partial(_receive_all, sidecar, caller.tenant, items)
+    handed = await run_in_threadpool(receive) if len(body) > LARGE_BODY_BYTES else receive()
     results = await asyncio.gather(*(_result(sidecar, item) for item in handed))
     return JSONResponse({"results": [result.model_dump() for result in results]})
+
+
+def _receive_all(
+    sidecar: Sidecar, tenant: str, items: list[Submission | PayloadInvalidError]
+) -> list[Received | PayloadInvalidError]:
+    return [item if isinstance(item, PayloadInvalidError) else sidecar.intake.receive(item, tenant) for item in items]
 
 
 async def _result(sidecar: Sidecar, item: Received | PayloadInvalidError) -> BatchItemAnswer:

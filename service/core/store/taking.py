@@ -25,7 +25,8 @@ from sqlalchemy import (
 
 from models.types import ClaimResult, NotApplicable, Outcome, Scored, Unscored, UnscoredReason
 from service.core.clock import database_now, from_microseconds
-from service.core.tables import State, claims, samples, scores
+from service.core.store.removal import promised
+from service.core.tables import State, StoreText, claims, samples, scores
 
 ALONE_LIMIT = 3  # failures alone after which a row is given up
 
@@ -54,6 +55,7 @@ class Taken:
     contexts: list[dict[str, Any]]
     response: str
     received_at: datetime
+    store_text: str  # a StoreText
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,6 +105,7 @@ def _hold(connection: Connection, seqs: Sequence[int], lease_s: float, *, alone:
             samples.c.contexts,
             samples.c.response,
             samples.c.received_at,
+            samples.c.store_text,
         )
     )
     rows = connection.execute(statement).all()
@@ -154,6 +157,8 @@ def finish(connection: Connection, rows: Sequence[Finished], by: ScoredBy, now: 
             .where(_held_by(row.taken))
             .values(state=state, state_reason=reason, finished_at=now, lease_until=None)
         )
+        if row.taken.store_text != StoreText.FULL:
+            statement = statement.values(promised(now))
         if connection.execute(statement).rowcount == 1:
             counted.append(row)
             if isinstance(row.outcome, Scored):
@@ -219,8 +224,14 @@ def give_up(connection: Connection, now: datetime) -> int:
             finished_at=now,
             lease_until=None,
         )
+        .returning(samples.c.seq)
     )
-    return int(connection.execute(statement).rowcount)
+    seqs = [row.seq for row in connection.execute(statement)]
+    if seqs:
+        connection.execute(
+            update(samples).where(samples.c.seq.in_(seqs), samples.c.store_text != StoreText.FULL).values(promised(now))
+        )
+    return len(seqs)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
