@@ -173,6 +173,7 @@ _PHONE = (
     r"|(?:\(0[1-9][0-9]{0,3}\) ?|\b0[1-9][0-9]{0,3}[ /-])[0-9](?:[ -]?[0-9]){4,9}"
 )
 _DATE_FIRST = re.compile(r"\d{1,2}[ /-](?:\d{1,2}[ /-])?(?:19|20)\d\d\b")
+_GOES_ON = re.compile(r"[0-9][ -]")
 _TRUNK_DIGITS = range(9, 12)
 _FEWEST_SEPARATORS_AFTER_00 = 1
 
@@ -184,6 +185,8 @@ def _phone(text: str, start: int, end: int) -> Span | None:
         return None
     if value.startswith("+"):
         return None if separators == "." else (start, end)  # +1.25000000 is a number
+    if _GOES_ON.fullmatch(text[max(0, start - 2) : start]):
+        return None  # the rest of a longer number
     if value.startswith("00"):
         return (start, end) if len(separators) >= _FEWEST_SEPARATORS_AFTER_00 else None
     if value.removeprefix("(").startswith("0"):
