@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.core.config import Settings
-from service.core.errors import PolicyInvalidError
 from service.core.policy import Policy
 from service.core.privacy import Privacy, Terms
 from service.core.schemas import Submission
@@ -35,11 +34,7 @@ class Guard:
 
     def __init__(self, privacy: Privacy, digest_key: bytes | None) -> None:
         """Raises PolicyInvalidError if texts are to be stored as digests and there is no key."""
-        if privacy.needs_digest_key and digest_key is None:
-            raise PolicyInvalidError(
-                'store_text = "hash" needs a key: without one the text of a digest can be guessed.',
-                next_step="Set ASSAY_DIGEST_KEY, for example to the output of: openssl rand -hex 32",
-            )
+        privacy.require_key(given=digest_key is not None)
         self._privacy = privacy
         self._key = digest_key
         self._default = privacy.of("")

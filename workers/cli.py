@@ -19,6 +19,7 @@ from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, r
 from service.core.log import configure_logging
 from service.core.policy import DEFAULT_STRATUM, Policy, Rule, read_policy
 from service.core.store.keys import add_key, all_keys, revoke_key
+from workers.commands.privacy_table import show_privacy
 from workers.commands.purge import purge
 from workers.main import Parent
 from workers.progress import EXIT_REFUSED
@@ -71,7 +72,7 @@ def serve() -> None:
     """Runs the sidecar."""
     with _explained():
         settings = _settings()
-        read_policy(settings.policy_file)
+        read_policy(settings.policy_file).privacy.require_key(given=settings.digest_key is not None)
         check_port(settings)
         _check_start(settings)
         config = uvicorn.Config(
@@ -111,6 +112,7 @@ def check(file: Annotated[Path, typer.Argument(help="The policy file.")]) -> Non
     with _explained():
         policy = read_policy(file)
     Console(highlight=False).print(_policy_table(policy))
+    show_privacy(policy.privacy, Console(highlight=False))
     typer.echo(f"The policy is valid; its version is {policy.version}.")
 
 

@@ -16,17 +16,20 @@ from service.core.tables import StoreText
 
 BATCH_ROWS = 200  # of one transaction, so that nobody waits long for it
 SWEEP_BATCHES = 5  # then the tick goes on with its other work
-REST_S = 10.0  # after a sweep that found no more to do
+REST_S = 10.0
 
 
 class Retention:
     """Follows the policy file, which is read again whenever it has changed."""
 
-    def __init__(self, *, database: Database, policy_file: Path | None, metrics: WorkerMetrics) -> None:
-        """Reads nothing yet."""
+    def __init__(
+        self, *, database: Database, policy_file: Path | None, metrics: WorkerMetrics, rest_s: float = REST_S
+    ) -> None:
+        """Reads nothing yet. `rest_s`: how long to wait after a sweep that found no more to do."""
         self._database = database
         self._file = policy_file
         self._metrics = metrics
+        self._rest_s = rest_s
         self._privacy = Privacy()
         self._seen: tuple[int, int, int] | None = None  # what the file looked like when it was last read
         self._tenant = ""  # where the next sweep goes on
@@ -41,7 +44,7 @@ class Retention:
         if self._privacy.removes_by_age:
             done, more = self._remove()
         if not more:
-            self._next_at = time.monotonic() + REST_S
+            self._next_at = time.monotonic() + self._rest_s
         if done.samples:
             self._count(done)
         if done.samples or self._privacy.of("").store_text is not StoreText.FULL or self._privacy.tenants:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 import re2
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from service.core.errors import PolicyInvalidError
 from service.core.tables import StoreText
 
 MAX_PATTERN_MEMORY = 1 << 20  # what RE2 may use to compile one pattern; larger ones are refused
@@ -124,6 +125,14 @@ class Privacy(_Part):
         """Whether any tenant's texts are to be stored as digests."""
         stored = [self.store_text, *(tenant.store_text for tenant in self.tenants.values())]
         return StoreText.HASH in stored
+
+    def require_key(self, *, given: bool) -> None:
+        """Raises PolicyInvalidError if texts are to be stored as digests and there is no key."""
+        if self.needs_digest_key and not given:
+            raise PolicyInvalidError(
+                'store_text = "hash" needs a key: without one the text of a digest can be guessed.',
+                next_step="Set ASSAY_DIGEST_KEY, for example to the output of: openssl rand -hex 32",
+            )
 
     @property
     def removes_by_age(self) -> bool:
