@@ -11,11 +11,11 @@ from service.core.log import log
 from service.core.metrics import WorkerMetrics
 from service.core.policy import read_policy
 from service.core.privacy import Privacy, Terms
-from service.core.store.removal import By, Depth, Removal, Removed, next_tenant, remove_batch
+from service.core.purge import purge
+from service.core.store.removal import By, Depth, Removal, Removed, next_tenant
 from service.core.tables import StoreText
 
-BATCH_ROWS = 200  # of one transaction, so that nobody waits long for it
-SWEEP_BATCHES = 5  # then the tick goes on with its other work
+SWEEP_BATCHES = 5  # of one sweep; then the tick goes on with its other work
 REST_S = 10.0
 
 
@@ -70,16 +70,11 @@ class Retention:
         done, batches = Removed(), 0
         while (tenant := self._next_tenant()) is not None:
             for removal in _due(tenant, self._privacy.of(tenant)):
-                while batches < SWEEP_BATCHES:
-                    with self._database.write() as connection:
-                        batch = remove_batch(connection, removal, utc_now(), BATCH_ROWS)
+                for batch in purge(self._database, removal):
                     done += batch
-                    if batch.samples:
-                        batches += 1
-                    if batch.samples < BATCH_ROWS:
-                        break
-            if batches >= SWEEP_BATCHES:
-                return done, True
+                    batches += 1
+                    if batches == SWEEP_BATCHES:
+                        return done, True
             self._tenant = tenant
         self._tenant = ""
         return done, False

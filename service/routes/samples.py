@@ -9,15 +9,15 @@ from service.core.clock import utc_now
 from service.core.duration import before, parse_duration
 from service.core.errors import QueryInvalidError, SampleUnknownError
 from service.core.log import log
+from service.core.purge import purge
 from service.core.schemas import RemovedAnswer
-from service.core.store.removal import By, Depth, Removal, Removed, remove_batch
+from service.core.store.removal import By, Depth, Removal, Removed
 from service.core.store.samples import read_state
 from service.routes.score import PROBLEM, READ_FAILURES
 from service.state import AdminDep, Sidecar, SidecarDep
 
 router = APIRouter(tags=["privacy"])
 
-BATCH_ROWS = 200  # of one transaction, so that nobody waits long for it
 REQUEST_S = 5.0  # after which an answer says that there is more
 PARAMETERS = {"older_than", "session_id", "all", "rows"}
 ROWS = "`true`: also the id and all metadata but what rates are grouped by."
@@ -97,12 +97,12 @@ def _depth(rows: str) -> Depth:
 
 def _remove(sidecar: Sidecar, removal: Removal) -> RemovedAnswer:
     deadline = time.monotonic() + REQUEST_S
-    done, complete = Removed(), False
-    while not complete and time.monotonic() < deadline:
-        with sidecar.database.write() as connection:
-            batch = remove_batch(connection, removal, utc_now(), BATCH_ROWS)
+    done, complete = Removed(), True
+    for batch in purge(sidecar.database, removal):
         done += batch
-        complete = batch.samples < BATCH_ROWS
+        if time.monotonic() > deadline:
+            complete = False
+            break
     if done.samples:
         sidecar.database.fold_log()
         for kind, number in (("samples", done.samples), ("texts", done.texts), ("ended", done.ended)):

@@ -10,10 +10,11 @@ import pytest
 from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.metrics import WorkerMetrics
+from service.core.purge import BATCH_ROWS
 from service.core.store.removal import Removed
 from service.core.tables import Kept
 from tests.integration.support import finish_pending, new_sample, row_of, statements, states, store, take
-from workers.retention import BATCH_ROWS, SWEEP_BATCHES, Retention
+from workers.retention import SWEEP_BATCHES, Retention
 
 NOTHING = Removed()
 POLICY = """

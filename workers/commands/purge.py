@@ -7,10 +7,9 @@ import typer
 from service.core.clock import utc_now
 from service.core.db import Database, require_current
 from service.core.duration import before, parse_duration
-from service.core.store.removal import By, Depth, Removal, Removed, count_due, next_tenant, remove_batch
+from service.core.purge import purge as purge_batches
+from service.core.store.removal import By, Depth, Removal, Removed, count_due, next_tenant
 from workers.commands.entry import explained, logged_settings, opened_database
-
-BATCH_ROWS = 200
 
 
 def purge(  # noqa: PLR0913 - one argument an option
@@ -42,7 +41,7 @@ def purge(  # noqa: PLR0913 - one argument an option
             return
         if not yes:
             typer.confirm("This cannot be undone. Remove them?", abort=True)
-        done = sum((_remove(database, removal) for removal in removals), Removed())
+        done = sum((batch for removal in removals for batch in purge_batches(database, removal)), Removed())
         folded = database.fold_log()
     typer.echo(_sentence("Removed", done, depth))
     if not folded:
@@ -60,16 +59,6 @@ def _tenants(database: Database) -> list[str]:
 def _count(database: Database, removal: Removal) -> Removed:
     with database.read() as connection:
         return count_due(connection, removal)
-
-
-def _remove(database: Database, removal: Removal) -> Removed:
-    done = Removed()
-    while True:
-        with database.write() as connection:
-            batch = remove_batch(connection, removal, utc_now(), BATCH_ROWS)
-        done += batch
-        if batch.samples < BATCH_ROWS:
-            return done
 
 
 def _sentence(verb: str, removed: Removed, depth: Depth) -> str:

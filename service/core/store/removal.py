@@ -192,7 +192,11 @@ def remove_batch(connection: Connection, removal: Removal, now: datetime, limit:
     """
     done = Removed()
     for kept in _still_there(removal.depth):
-        due = _due(removal, kept).order_by(samples.c.received_at).limit(limit - done.samples)
+        due = _due(removal, kept).limit(limit - done.samples)
+        if (
+            removal.session_id is None and removal.sample_id is None
+        ):  # these have indexes of their own, in no such order
+            due = due.order_by(samples.c.received_at)
         due = due.with_for_update(skip_locked=removal.spare_taken)
         rows = connection.execute(due).all()
         if rows:
