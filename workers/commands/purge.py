@@ -64,6 +64,6 @@ def _count(database: Database, removal: Removal) -> Removed:
 def _sentence(verb: str, removed: Removed, depth: Depth) -> str:
     what = f"the texts of {removed.texts:,} samples"
     if depth is Depth.ROWS:
-        what = f"ids, metadata and texts of {removed.samples:,} samples ({removed.texts:,} still had texts)"
+        what = f"ids, metadata and texts of {removed.samples:,} samples ({removed.texts:,} still had texts or digests)"
     ended = f"; {removed.ended:,} of them are pending and become unscored(erased)" if removed.ended else ""
     return f"{verb} {what}{ended}."
