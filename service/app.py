@@ -26,13 +26,14 @@ from service.front import Front
 from service.intake import Intake, PolicyInForce
 from service.ledger import Ledger
 from service.openapi import Application
+from service.privacy import make_guard
 from service.ringer import Ringer
-from service.routes import client_sampling, ops, rates, score, submit
+from service.routes import client_sampling, ops, rates, samples, score, submit
 from service.routes.problem import on_assay_error, on_bug, on_disconnect, on_http_error
 from service.state import Sidecar
 from service.writer import Writer
 
-ROUTERS = (submit.router, client_sampling.router, score.router, rates.router, ops.router)
+ROUTERS = (submit.router, client_sampling.router, score.router, rates.router, samples.router, ops.router)
 
 
 def from_environment() -> FastAPI:
@@ -50,7 +51,7 @@ def from_environment() -> FastAPI:
 def create_app(settings: Settings) -> FastAPI:
     """An app that connects to its database when it starts. Raises PolicyInvalidError."""
     policy = read_policy(settings.policy_file)
-    in_force = PolicyInForce(policy=policy, version=policy.version)
+    in_force = PolicyInForce(policy=policy, version=policy.version, guard=make_guard(policy, settings))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -132,8 +133,9 @@ class _Running:
     def _reload(self) -> None:
         try:
             policy = read_policy(self._settings.policy_file)
+            guard = make_guard(policy, self._settings)
         except PolicyInvalidError as error:
             log.error("policy_not_reloaded", detail=str(error))
         else:
-            self.sidecar.intake.policy = PolicyInForce(policy=policy, version=policy.version)
+            self.sidecar.intake.policy = PolicyInForce(policy=policy, version=policy.version, guard=guard)
             log.info("policy_reloaded", policy=policy.version)

@@ -70,6 +70,7 @@ SAMPLE: dict[str, Any] = {
         "policy_version": "f89f2f2449ae",
         "status_url": "/score/chat-7f3a",
     },
+    "text": {"stored": "full", "removed_by": None, "removed_at": None, "redacted": None, "digests": None},
     "claims": [
         {
             "start": 0,

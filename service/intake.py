@@ -1,24 +1,23 @@
 """Intake: a validated submission becomes a decision, and a row if it is chosen."""
 
 import asyncio
-import hashlib
-import json
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import Any
 from urllib.parse import quote
 
 from service.core.clock import utc_now
 from service.core.errors import OverloadedError, StoreUnavailableError
 from service.core.metrics import SidecarMetrics
 from service.core.policy import Policy
+from service.core.privacy import Privacy
 from service.core.schemas import ClientDecision, DecisionAnswer, Submission
 from service.core.store.ledger import LedgerKey
 from service.core.store.samples import NewSample
 from service.core.submitted import context_ids, estimated_tokens
 from service.core.tables import Outcome
 from service.ledger import Ledger
+from service.privacy import Guard, Protected
 from service.sampling import Choice, Decision, Reason, decide
 from service.writer import Fate, Writer, Written
 
@@ -32,6 +31,7 @@ class PolicyInForce:
 
     policy: Policy
     version: str
+    guard: Guard = field(default_factory=lambda: Guard(Privacy(), None))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +76,8 @@ class Intake:
             self._count(Outcome.SAMPLED_OUT, submission, tenant, decision)
         else:
             try:
-                row = self._writer.submit(_new_sample(sample_id, submission, tenant, decision, urgent=forced))
+                protected = in_force.guard.protect(submission, tenant)
+                row = self._writer.submit(_new_sample(sample_id, protected, tenant, decision, urgent=forced))
             except OverloadedError:
                 row = Future()
                 row.set_result(Written(fate=Fate.OVERLOAD))
@@ -175,8 +176,8 @@ def _policy_fields(submission: Submission, tenant: str) -> dict[str, str]:
     return fields | {name: value for name, value in given.items() if value is not None}
 
 
-def _new_sample(sample_id: str, submission: Submission, tenant: str, decision: Decision, *, urgent: bool) -> NewSample:
-    sent = submission.model_dump(mode="json", exclude_unset=True, exclude={"sampling"})
+def _new_sample(sample_id: str, protected: Protected, tenant: str, decision: Decision, *, urgent: bool) -> NewSample:
+    submission = protected.submission
     contexts = [
         {"id": name, "text": context.text, "score": context.score}
         for name, context in zip(context_ids(submission), submission.contexts, strict=True)
@@ -184,7 +185,7 @@ def _new_sample(sample_id: str, submission: Submission, tenant: str, decision: D
     return NewSample(
         tenant=tenant,
         id=sample_id,
-        body_digest=_digest(sent),
+        body_digest=protected.body_digest,
         received_at=utc_now(),
         decision=decision.choice.value,
         reason=decision.reason.value,
@@ -195,16 +196,18 @@ def _new_sample(sample_id: str, submission: Submission, tenant: str, decision: D
         question=submission.question,
         contexts=contexts,
         response=submission.response,
-        details={name: value for name, value in sent.items() if name not in OWN_COLUMNS},
+        details={name: value for name, value in protected.sent.items() if name not in OWN_COLUMNS},
         urgent=urgent,
         tokens=estimated_tokens(submission),
-        **{name: getattr(submission, name) or "" for name in GROUPED},
+        session_id=submission.session_id,
+        store_text=protected.store_text.value,
+        redacted=protected.redacted,
+        text_digests=protected.text_digests,
+        model=submission.model or "",
+        release=submission.release or "",
+        prompt_version=submission.prompt_version or "",
+        route=submission.route or "",
     )
-
-
-def _digest(sent: dict[str, Any]) -> str:
-    canonical = json.dumps(sent, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _answer(sample_id: str, decision: Decision, *, stored: bool) -> DecisionAnswer:

@@ -72,5 +72,10 @@ async def _reader(request: Request) -> Caller:
     return await authorize(request, Scope.READ)
 
 
+async def _admin(request: Request) -> Caller:
+    return await authorize(request, Scope.ADMIN)
+
+
 SidecarDep = Annotated[Sidecar, Depends(_sidecar)]
 ReadDep = Annotated[Caller, Depends(_reader)]
+AdminDep = Annotated[Caller, Depends(_admin)]

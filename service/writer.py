@@ -154,7 +154,7 @@ def _answer(waiting: _Waiting, known: Known | None, first: NewSample) -> None:
         inclusion_probability=first.inclusion_probability,
         policy_version=first.policy_version,
     )
-    if before.body_digest == waiting.row.body_digest:
+    if before.same_body(waiting.row.body_digest):
         waiting.future.set_result(Written(fate=Fate.DUPLICATE, known=before))
     else:
         waiting.future.set_exception(SampleConflictError(field="id"))

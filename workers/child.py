@@ -23,6 +23,7 @@ from service.core.store.taking import TakeLimits
 from workers.jobs import DrainJob, make_resident
 from workers.pipeline import Pipeline
 from workers.progress import EXIT_MISCONFIGURED, Progress
+from workers.retention import Retention
 from workers.scorer import scorer_config
 from workers.ticker import Ticker
 
@@ -117,6 +118,7 @@ def _work(settings: Settings, database: Database, scorer: Scorer, progress: Prog
         progress=progress,
         metrics=metrics,
         interval_s=settings.ticker_interval_s,
+        retention=Retention(database=database, policy_file=settings.policy_file, metrics=metrics),
     )
     port = _serve_metrics(settings, metrics)
     log.info("worker_started", pid=os.getpid(), scorer=scorer.name, fingerprint=scorer.fingerprint, metrics_port=port)

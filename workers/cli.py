@@ -25,6 +25,8 @@ from workers.commands.entry import explained as _explained
 from workers.commands.entry import logged_settings as _settings
 from workers.commands.entry import opened_database as _database
 from workers.commands.key_file import ensure_key, read_key
+from workers.commands.privacy_table import show_privacy
+from workers.commands.purge import purge
 from workers.commands.rate import rate
 from workers.commands.score import score
 from workers.main import Parent
@@ -56,7 +58,7 @@ def serve() -> None:
     with _explained():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the sidecar reloads on it, it must not end the process
         settings = _settings()
-        read_policy(settings.policy_file)
+        read_policy(settings.policy_file).privacy.require_key(given=settings.digest_key is not None)
         check_port(settings)
         _check_start(settings)
         config = uvicorn.Config(
@@ -98,6 +100,7 @@ def check(file: Annotated[Path, typer.Argument(help="The policy file.")]) -> Non
     with _explained():
         policy = read_policy(file)
     Console(highlight=False).print(_policy_table(policy))
+    show_privacy(policy.privacy, Console(highlight=False))
     typer.echo(f"The policy is valid; its version is {policy.version}.")
 
 
@@ -198,6 +201,7 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `assay k
 app.command()(rate)
 app.command()(score)
 app.command()(calibrate)
+app.command()(purge)
 app.command()(doctor)
 app.add_typer(bench_app, name="bench")
 db_app.command("status")(db_status)

@@ -17,6 +17,7 @@ from service.core.store.leases import acquire
 from service.core.store.taking import any_takeable, end_impossible_leases, give_up
 from workers.pipeline import Pipeline
 from workers.progress import Progress
+from workers.retention import Retention
 
 LEASE_NAME = "ticker"
 LEASES_EVERY_S = 30.0  # a look at every pending row
@@ -26,7 +27,7 @@ LEASE_TICKS = 3  # ticks after which a silent holder loses the election
 class Ticker:
     """Ticks every few seconds; one worker at a time, elected by a lease, does what needs doing once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that it drives
         self,
         *,
         database: Database,
@@ -35,6 +36,7 @@ class Ticker:
         progress: Progress,
         metrics: WorkerMetrics,
         interval_s: float,
+        retention: Retention | None = None,
     ) -> None:
         """Starts nothing yet."""
         self._database = database
@@ -43,6 +45,7 @@ class Ticker:
         self._progress = progress
         self._metrics = metrics
         self._interval_s = interval_s
+        self._retention = retention
         self._name = uuid4().hex
         self._leases_looked_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
@@ -81,6 +84,8 @@ class Ticker:
         if given_up:
             self._metrics.given_up.inc(given_up)
             log.warning("rows_given_up", rows=given_up)
+        if leads and self._retention:
+            self._retention.sweep()
         with self._database.read() as connection:
             waiting = any_takeable(connection)
         if waiting and leads:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from service.core.errors import SettingsInvalidError
 
+MIN_DIGEST_KEY = 32
 Threshold = Literal["strict", "balanced"] | float
 
 
@@ -62,6 +63,9 @@ class Settings(BaseSettings):
     """Name of the RQ queue. Give each installation that shares a Redis its own."""
     policy_file: Path | None = None
     """TOML file with the sampling policy; without one every submission is sampled at 5%. Check it: `assay check FILE`."""
+
+    digest_key: SecretStr | None = None
+    """Key of stored digests of texts and bodies; at least 32 characters. `store_text = "hash"` needs one."""
 
     max_pending: Annotated[int, Field(ge=1)] = 100_000
     """Pending rows above which new samples are `rejected_overload`. About what workers can score in a day."""
@@ -146,6 +150,13 @@ class Settings(BaseSettings):
             Redis.from_url(value.get_secret_value())  # connects to nothing yet
         except ValueError:
             raise ValueError("must be redis://HOST:PORT/NUMBER, rediss://... or unix:///PATH") from None
+        return value
+
+    @field_validator("digest_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < MIN_DIGEST_KEY:
+            raise ValueError("must have at least 32 characters; make one with: openssl rand -hex 32")
         return value
 
     @field_validator("threshold")

@@ -19,6 +19,8 @@ from service.core.errors import SchemaMismatchError, SettingsInvalidError, Store
 READ_ONLY = {"assay_read_only": True}
 CONNECT_TIMEOUT_S = 3
 STATEMENT_TIMEOUT_MS = 20_000
+BUSY_TIMEOUT_MS = 10_000
+FOLD_TIMEOUT_MS = 250
 _REFUSED = ("22", "23", "54")  # SQLSTATE classes: the data is refused, however often it is sent
 _UNAVAILABLE = (sa_exc.OperationalError, sa_exc.InterfaceError, sa_exc.InternalError)
 MEND = (
@@ -80,6 +82,25 @@ class Database:
         with _translated(), self._reader.begin() as connection:
             yield connection
 
+    def fold_log(self) -> bool:
+        """SQLite: moves the write-ahead log into the file and empties it, so that neither holds what was removed.
+
+        False where another transaction still needs the log; PostgreSQL has nothing to do here.
+        """
+        if self.dialect != "sqlite":
+            return True
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={FOLD_TIMEOUT_MS}")  # writers wait meanwhile
+            busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            connection.close()
+        return int(busy) == 0
+
     def close(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
@@ -134,7 +155,8 @@ def _make_folder(folder: Path) -> None:
 def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
     del record
     connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}")
+    for pragma in (*pragmas, "secure_delete=ON"):  # what is deleted is overwritten
         connection.execute(f"PRAGMA {pragma}")
 
 

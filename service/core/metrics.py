@@ -31,6 +31,9 @@ class SidecarMetrics:
         self.store_failures = Counter(
             "assay_store_failures_total", "Transactions that the database failed.", ["operation"], registry=r
         )
+        self.removed = Counter(
+            "assay_removed_total", "Removals: samples, of these with texts, of these ended.", ["kind"], registry=r
+        )
         self.doorbell = Counter("assay_doorbell_total", "Rings of the doorbell by result.", ["result"], registry=r)
         self.unflushed = Gauge(
             "assay_ledger_unflushed_submissions", "Unsampled counts not yet in the database.", registry=r
@@ -53,6 +56,9 @@ class WorkerMetrics:
         )
         self.failures = Counter("assay_score_failures_total", "Takes that failed.", ["error"], registry=r)
         self.given_up = Counter("assay_given_up_samples_total", "Rows unscored after failing alone.", registry=r)
+        self.removed = Counter(
+            "assay_removed_total", "Removals: samples, of these with texts, of these ended.", ["kind"], registry=r
+        )
         self.pairs = Counter("assay_pairs_total", "Pairs that the model read.", registry=r)
         self.stage = Histogram(
             "assay_stage_seconds", "Time per take and stage.", ["stage"], buckets=LATENCY_BUCKETS_S, registry=r

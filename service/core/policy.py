@@ -1,15 +1,16 @@
-"""The policy file: which share of which submissions is sampled. Pure but for `read_policy`."""
+"""The policy file: which share of which submissions is sampled, and what of texts is kept. Pure but for `read_policy`."""
 
 import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.core.errors import PolicyInvalidError
+from service.core.privacy import Privacy
 
 DEFAULT_RATE = 0.05
 DEFAULT_STRATUM = "default"
@@ -67,11 +68,15 @@ class Policy(_Part):
     """A whole policy file."""
 
     sampling: Sampling = Sampling()
+    privacy: Privacy = Privacy()
 
     @property
     def version(self) -> str:
         """Digest of the policy's meaning: comments and order of keys do not change it."""
-        meant = self.model_dump(mode="json", exclude={"sampling": {"client_side"}})  # who decides changes no decision
+        said: dict[str, Any] = {"sampling": {"client_side"}}  # who decides changes no decision
+        if self.privacy == Privacy():
+            said["privacy"] = True  # a table that says nothing changes no version
+        meant = self.model_dump(mode="json", exclude=said)
         canonical = json.dumps(meant, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 

@@ -139,20 +139,20 @@ class ProbabilityAnswer(BaseModel):
 
 
 class EvidenceAnswer(BaseModel):
-    """The span that decided; offsets are code points of the context as sent."""
+    """The span that decided; offsets are code points of the context as stored: as sent, or redacted."""
 
     context_id: str
     start: int
     end: int
-    text: str
+    text: str | None  # null: the text is not stored any more
 
 
 class ClaimAnswer(BaseModel):
-    """One claim; offsets are code points of the response as sent."""
+    """One claim; offsets are code points of the response as stored: as sent, or redacted."""
 
     start: int
     end: int
-    text: str
+    text: str | None  # null: the text is not stored any more
     verdict: str
     score: float | None
     probability: ProbabilityAnswer | None
@@ -179,6 +179,34 @@ class ScoreAnswer(TimelessScoreAnswer):
     created_at: datetime
 
 
+class DigestsAnswer(BaseModel):
+    """HMAC-SHA256 of each text as it was sent, in hexadecimal."""
+
+    question: str | None
+    contexts: list[str]
+    response: str
+    samples: list[str]
+
+
+class TextAnswer(BaseModel):
+    """What is stored of the texts, and why not more."""
+
+    stored: Literal["full", "hash", "none"]  # in the database now
+    removed_by: Literal["policy", "retention", "request"] | None  # null: nothing was removed
+    removed_at: datetime | None
+    redacted: dict[str, int] | None  # places that each rule replaced before storage; null: no rule was applied
+    digests: DigestsAnswer | None  # only while `hash` is stored
+
+
+class RemovedAnswer(BaseModel):
+    """What a removal did. Rates stay as they were, but for samples that were still pending."""
+
+    samples: int  # changed
+    texts_removed: int  # of these, had texts, or digests of them, until now
+    ended: int  # of these, were pending; now `unscored`, and never scored
+    complete: bool  # false: there is more; send the same request again
+
+
 class SampleAnswer(BaseModel):
     """A sample and what has become of it. Score, flagged and threshold are null unless it is scored."""
 
@@ -192,6 +220,7 @@ class SampleAnswer(BaseModel):
     received_at: datetime
     finished_at: datetime | None
     decision: DecisionAnswer
+    text: TextAnswer
     claims: list[ClaimAnswer]
     scores: list[ScoreAnswer]
 

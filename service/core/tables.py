@@ -46,6 +46,23 @@ class State(StrEnum):
     UNSCORED = "unscored"  # should have been scored and could not be
 
 
+class StoreText(StrEnum):
+    """What a tenant's policy promises about texts when a sample is accepted; stored with the sample."""
+
+    NONE = "none"  # gone as soon as the sample is finished
+    HASH = "hash"  # the same, but a keyed digest of each text stays
+    FULL = "full"  # kept, until retention or a request removes it
+
+
+class Kept(StrEnum):
+    """What is still there of a sample."""
+
+    TEXT = "text"  # all that was stored
+    DIGEST = "digest"  # keyed digests instead of texts
+    ROW = "row"  # neither: numbers, labels, offsets
+    ANONYMOUS = "anonymous"  # only what rates are made of; no id, no metadata
+
+
 class Outcome(StrEnum):
     """What became of a submission that has no row of its own."""
 
@@ -78,8 +95,16 @@ samples = Table(
     # what was said
     Column("question", Text),
     Column("contexts", JSON, nullable=False),  # [{id, text, score}]
-    Column("response", Text, nullable=False),
+    Column("response", Text),  # null: removed, see `kept`
     Column("details", JSON, nullable=False),  # everything else the caller sent
+    # what was promised of the texts, and what is left of them
+    Column("session_id", String(200)),
+    Column("store_text", String(8), nullable=False, server_default=StoreText.FULL.value),
+    Column("redacted", JSON(none_as_null=True)),  # {rule: number of places}
+    Column("text_digests", JSON(none_as_null=True)),  # {question, contexts, response, samples}
+    Column("kept", String(16), nullable=False, server_default=Kept.TEXT.value),
+    Column("text_removed_at", UtcTime),
+    Column("text_removed_by", String(16)),
     # what has become of it
     Column("state", String(16), nullable=False),
     Column("state_reason", String(64)),
@@ -94,6 +119,14 @@ samples = Table(
     UniqueConstraint("tenant", "id"),
     CheckConstraint("inclusion_probability >= 0 AND inclusion_probability <= 1", name="probability"),
     Index("ix_samples_rate", "tenant", "received_at"),
+    Index("ix_samples_kept", "tenant", "kept", "received_at"),  # what is due for removal, oldest first
+    Index(
+        "ix_samples_session",
+        "tenant",
+        "session_id",
+        sqlite_where=text("session_id IS NOT NULL"),
+        postgresql_where=text("session_id IS NOT NULL"),
+    ),
     Index(
         "ix_samples_pending",
         "priority",

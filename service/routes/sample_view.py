@@ -1,6 +1,6 @@
 """A stored sample as it is shown: offsets resolved to the caller's own text."""
 
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from sqlalchemy import Row
@@ -8,12 +8,17 @@ from sqlalchemy import Row
 from service.core.schemas import (
     ClaimAnswer,
     DecisionAnswer,
+    DigestsAnswer,
     EvidenceAnswer,
     ProbabilityAnswer,
     SampleAnswer,
     ScoreAnswer,
+    TextAnswer,
 )
 from service.core.store.samples import StoredSample
+from service.core.tables import Kept
+
+_STORED: dict[str, Literal["full", "hash", "none"]] = {Kept.TEXT: "full", Kept.DIGEST: "hash", Kept.ROW: "none"}
 
 
 def view(stored: StoredSample) -> SampleAnswer:
@@ -30,6 +35,7 @@ def view(stored: StoredSample) -> SampleAnswer:
         received_at=sample.received_at,
         finished_at=sample.finished_at,
         decision=_decision(sample),
+        text=_text(sample),
         claims=[_claim(sample, row) for row in stored.claims],
         scores=[_score(row) for row in stored.scores],
     )
@@ -44,6 +50,16 @@ def _decision(sample: Row[Any]) -> DecisionAnswer:
         inclusion_probability=sample.inclusion_probability,
         policy_version=sample.policy_version,
         status_url=f"/score/{quote(sample.id, safe='')}",
+    )
+
+
+def _text(sample: Row[Any]) -> TextAnswer:
+    return TextAnswer(
+        stored=_STORED[sample.kept],
+        removed_by=sample.text_removed_by,
+        removed_at=sample.text_removed_at,
+        redacted=sample.redacted,
+        digests=DigestsAnswer(**sample.text_digests) if sample.kept == Kept.DIGEST else None,
     )
 
 
@@ -62,14 +78,18 @@ def _claim(sample: Row[Any], row: Row[Any]) -> ClaimAnswer:
             context_id=context["id"],
             start=row.evidence_start,
             end=row.evidence_end,
-            text=context["text"][row.evidence_start : row.evidence_end],
+            text=_part(context["text"], row.evidence_start, row.evidence_end),
         )
     return ClaimAnswer(
         start=row.start,
         end=row.end,
-        text=sample.response[row.start : row.end],
+        text=_part(sample.response, row.start, row.end),
         verdict=row.verdict,
         score=row.score,
         probability=probability,
         evidence=evidence,
     )
+
+
+def _part(text: str | None, start: int, end: int) -> str | None:
+    return None if text is None else text[start:end]

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import time
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -14,7 +16,7 @@ from service.core.db import Database
 from service.core.errors import AssayError, PayloadInvalidError, QueryInvalidError
 from service.core.keys import Scope
 from service.core.payload import parse_batch, parse_submission
-from service.core.schemas import BatchAnswer, BatchItemAnswer, DecisionAnswer, SampleAnswer, Submission
+from service.core.schemas import BatchAnswer, BatchItemAnswer, DecisionAnswer, SampleAnswer
 from service.core.store.samples import read_state
 from service.core.tables import State
 from service.intake import Received
@@ -26,7 +28,8 @@ router = APIRouter(tags=["scoring"])  # its endpoints take the request alone: se
 
 MAX_WAIT_S = 30.0
 POLL_S = 0.05
-LARGE_BODY_BYTES = 256 * 1024  # reading more takes long enough to keep other requests waiting
+T = TypeVar("T")
+LARGE_BODY_BYTES = 256 * 1024  # reading more, and redacting it, takes long enough to keep other requests waiting
 JSON = "application/json"
 SUBMISSION = {"$ref": "#/components/schemas/Submission"}  # put there by service.openapi
 WAIT = {
@@ -70,8 +73,10 @@ async def score(request: Request) -> Response:
     sidecar = sidecar_of(request)
     caller = await authorize(request, Scope.INGEST)
     seconds = _seconds(request)
-    submission = await _parse(await read_body(request), sidecar)
-    received = sidecar.intake.receive(submission, caller.tenant, forced=seconds is not None)
+    body = await read_body(request)
+    received = await _unless_small(
+        body, partial(_receive_one, sidecar, caller.tenant, body, forced=seconds is not None)
+    )
     try:
         decision = await sidecar.intake.settle(received)
     except AssayError as error:
@@ -85,10 +90,18 @@ async def score(request: Request) -> Response:
     return Response(decision.model_dump_json(), 202, media_type=JSON)
 
 
-async def _parse(body: bytes, sidecar: Sidecar) -> Submission:
-    if len(body) > LARGE_BODY_BYTES:
-        return await run_in_threadpool(parse_submission, body, sidecar.settings)
-    return parse_submission(body, sidecar.settings)
+async def _unless_small(body: bytes, work: Callable[[], T]) -> T:
+    """The result of the work; in a thread where the body is large, since reading it would keep others waiting."""
+    return await run_in_threadpool(work) if len(body) > LARGE_BODY_BYTES else work()
+
+
+def _receive_one(sidecar: Sidecar, tenant: str, body: bytes, *, forced: bool) -> Received:
+    return sidecar.intake.receive(parse_submission(body, sidecar.settings), tenant, forced=forced)
+
+
+def _receive_many(sidecar: Sidecar, tenant: str, body: bytes, *, lines: bool) -> list[Received | PayloadInvalidError]:
+    items = parse_batch(body, sidecar.settings, lines=lines)
+    return [item if isinstance(item, PayloadInvalidError) else sidecar.intake.receive(item, tenant) for item in items]
 
 
 def _seconds(request: Request) -> float | None:
@@ -131,13 +144,7 @@ async def score_batch(request: Request) -> Response:
     media_type = request.headers.get("content-type", "").lower()
     lines = "ndjson" in media_type or "jsonl" in media_type
     body = await read_body(request)
-    if len(body) > LARGE_BODY_BYTES:
-        items = await run_in_threadpool(parse_batch, body, sidecar.settings, lines=lines)
-    else:
-        items = parse_batch(body, sidecar.settings, lines=lines)
-    handed = [
-        item if isinstance(item, PayloadInvalidError) else sidecar.intake.receive(item, caller.tenant) for item in items
-    ]
+    handed = await _unless_small(body, partial(_receive_many, sidecar, caller.tenant, body, lines=lines))
     # Only what has a row is waited for, all at once: a task for each of the others would cost more than the rest.
     rows = [item for item in handed if isinstance(item, Received) and item.row is not None]
     stored = iter(await asyncio.gather(*(_stored(sidecar, item) for item in rows)))

@@ -3,12 +3,27 @@
 import warnings
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from service.core.db import Database, current_revision, head_revision, require_current, upgrade
+from service.core.db import Database, _alembic, current_revision, head_revision, require_current, upgrade
 from service.core.errors import SchemaMismatchError
+from service.core.store.samples import read_sample
 from service.core.tables import metadata
+
+OLD_ROWS = (
+    (
+        "INSERT INTO samples (seq, tenant, id, body_digest, received_at, decision, reason, stratum, inclusion_probability,"
+        " policy_version, in_rate, model, release, prompt_version, route, contexts, response, details, state, priority,"
+        " tokens, attempt, returns, alone_attempts) VALUES (1, 'default', 'a', 'd', 0, 'sampled', 'hash', 'default', 1.0,"
+        " 'v1', true, '', '', '', '', '[]', 'It is blue.', '{\"session_id\": \"s1\"}', 'scored', 1, 1, 1, 0, 0)"
+    ),
+    (
+        "INSERT INTO scores (seq, sample_seq, scorer, fingerprint, score, flagged, threshold, claims_checked,"
+        " claims_flagged, pairs, attributes, created_at) VALUES (1, 1, 'nli', 'f', 0.5, false, 0.7, 1, 0, 1, '{}', 0)"
+    ),
+)
 
 
 def test_migrations_equal_tables(database: Database) -> None:
@@ -31,4 +46,21 @@ def test_an_empty_database_refuses_the_start(database_url: str) -> None:
     database = Database(database_url)
     with pytest.raises(SchemaMismatchError, match="assay db upgrade"):
         require_current(database)
+    database.close()
+
+
+def test_rows_of_the_first_schema_stay_whole(database_url: str) -> None:
+    """An upgrade keeps samples with their scores; their texts count as promised in full."""
+    database = Database(database_url)
+    with database.write() as connection:
+        command.upgrade(_alembic(connection), "0001")
+        for statement in OLD_ROWS:
+            connection.exec_driver_sql(statement)
+    upgrade(database)
+    with database.read() as connection:
+        stored = read_sample(connection, "default", "a")
+    assert stored is not None
+    row = stored.sample
+    assert (row.response, row.session_id, row.store_text, row.kept) == ("It is blue.", "s1", "full", "text")
+    assert (row.text_removed_at, row.redacted, len(stored.scores)) == (None, None, 1)
     database.close()

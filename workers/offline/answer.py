@@ -38,6 +38,7 @@ class RowAnswer(BaseModel):
     received_at: None = None
     finished_at: None = None
     decision: None = None
+    text: None = None  # nothing is stored
     claims: list[ClaimAnswer] = []
     scores: list[RowScore] = []
 

@@ -66,7 +66,7 @@ def _claims(claims: list[ClaimAnswer]) -> Table:
         table.add_row(
             Text(verdict.value.replace("_", " "), style=style),
             "" if claim.score is None else f"{claim.score:.2f}",
-            Text(visible(claim.text, MAX_CLAIM_CHARS), style=style),
+            Text(visible(claim.text or "", MAX_CLAIM_CHARS), style=style),
             _evidence(claim),
         )
     return table
@@ -75,5 +75,8 @@ def _claims(claims: list[ClaimAnswer]) -> Table:
 def _evidence(claim: ClaimAnswer) -> Text:
     if claim.evidence is None:
         return Text()
-    name, quoted = visible(claim.evidence.context_id, MAX_ID_CHARS), visible(claim.evidence.text, MAX_EVIDENCE_CHARS)
+    name, quoted = (
+        visible(claim.evidence.context_id, MAX_ID_CHARS),
+        visible(claim.evidence.text or "", MAX_EVIDENCE_CHARS),
+    )
     return Text(f"[{name}] {quoted}", style="dim")

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, literal_column, select, tuple_
 from sqlalchemy.sql.dml import ReturningInsert
 
 from service.core.store.dialect import insert_many, many
-from service.core.tables import NORMAL, URGENT, State, claims, samples, scores
+from service.core.tables import NORMAL, URGENT, Kept, State, StoreText, claims, samples, scores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +37,10 @@ class NewSample:
     details: dict[str, Any]
     urgent: bool  # a caller waits for it
     tokens: int
+    session_id: str | None = None
+    store_text: str = StoreText.FULL.value
+    redacted: dict[str, int] | None = None
+    text_digests: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +53,10 @@ class Known:
     stratum: str
     inclusion_probability: float
     policy_version: str
+
+    def same_body(self, digest: str) -> bool:
+        """Whether the body is the one of then; where its digest went with the text, the id alone decides."""
+        return self.body_digest in {digest, ""}
 
 
 # The literal matches the partial index's predicate; a bound parameter would not.
@@ -113,7 +121,7 @@ class StoredSample:
 def read_sample(connection: Connection, tenant: str, sample_id: str) -> StoredSample | None:
     """The sample of that id, or None."""
     sample = connection.execute(
-        select(samples).where(samples.c.tenant == tenant, samples.c.id == sample_id)
+        select(samples).where(samples.c.tenant == tenant, samples.c.id == sample_id, samples.c.kept != Kept.ANONYMOUS)
     ).one_or_none()
     if sample is None:
         return None
@@ -131,5 +139,7 @@ def read_sample(connection: Connection, tenant: str, sample_id: str) -> StoredSa
 def read_state(connection: Connection, tenant: str, sample_id: str) -> str | None:
     """The state of the sample of that id, or None; one statement."""
     return connection.execute(
-        select(samples.c.state).where(samples.c.tenant == tenant, samples.c.id == sample_id)
+        select(samples.c.state).where(
+            samples.c.tenant == tenant, samples.c.id == sample_id, samples.c.kept != Kept.ANONYMOUS
+        )
     ).scalar_one_or_none()

@@ -28,7 +28,8 @@ from sqlalchemy import (
 from models.types import ClaimResult, NotApplicable, Outcome, Scored, Unscored, UnscoredReason
 from service.core.clock import database_now, from_microseconds
 from service.core.store.dialect import insert_many, many
-from service.core.tables import State, claims, samples, scores
+from service.core.store.removal import promised
+from service.core.tables import State, StoreText, claims, samples, scores
 
 ALONE_LIMIT = 3  # failures alone after which a row is given up
 
@@ -59,6 +60,7 @@ class Taken:
     contexts: list[dict[str, Any]]
     response: str
     received_at: datetime
+    store_text: str  # a StoreText
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +108,7 @@ def _hold(connection: Connection, seqs: Sequence[int], lease_s: float, *, alone:
             samples.c.contexts,
             samples.c.response,
             samples.c.received_at,
+            samples.c.store_text,
         )
     )
     rows = connection.execute(statement).all()
@@ -151,19 +154,23 @@ def _held_by(row: Taken) -> Any:
 def finish(connection: Connection, rows: Sequence[Finished], by: ScoredBy, now: datetime) -> list[Finished]:
     """Writes state, score and claims of each row that is still held; returns those that counted.
 
-    Few statements however many rows: one for each state and attempt among them, one for scores, one for claims.
+    Few statements however many rows: one for each state, attempt and promise among them, one for scores, one for claims.
     """
-    alike: dict[tuple[State, str | None, int], list[int]] = defaultdict(list)
+    alike: dict[tuple[State, str | None, int, bool], list[int]] = defaultdict(list)
     for row in rows:
-        alike[*final_state(row.outcome), row.taken.attempt].append(row.taken.seq)
+        alike[*final_state(row.outcome), row.taken.attempt, row.taken.store_text == StoreText.FULL].append(
+            row.taken.seq
+        )
     held: set[int] = set()
-    for (state, reason, attempt), seqs in alike.items():
+    for (state, reason, attempt, keep_text), seqs in alike.items():
         statement = (
             update(samples)
             .where(samples.c.seq.in_(seqs), samples.c.attempt == attempt, _PENDING)
             .values(state=state, state_reason=reason, finished_at=now, lease_until=None)
             .returning(samples.c.seq)
         )
+        if not keep_text:
+            statement = statement.values(promised(now))
         held.update(connection.execute(statement).scalars())
     counted = [row for row in rows if row.taken.seq in held]
     outcomes = {row.taken.seq: row.outcome for row in counted if isinstance(row.outcome, Scored)}
@@ -242,8 +249,14 @@ def give_up(connection: Connection, now: datetime) -> int:
             finished_at=now,
             lease_until=None,
         )
+        .returning(samples.c.seq)
     )
-    return int(connection.execute(statement).rowcount)
+    seqs = [row.seq for row in connection.execute(statement)]
+    if seqs:
+        connection.execute(
+            update(samples).where(samples.c.seq.in_(seqs), samples.c.store_text != StoreText.FULL).values(promised(now))
+        )
+    return len(seqs)
 
 
 def end_impossible_leases(connection: Connection, lease_s: float) -> int:

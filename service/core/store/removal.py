@@ -1,0 +1,250 @@
+"""Removal: texts go, or all that names anyone; what rates are made of stays, so that no rate ever changes.
+
+A pending sample whose text goes cannot be scored any more: it becomes `unscored`, with the reason.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
+
+from service.core.clock import database_now
+from service.core.tables import Kept, State, StoreText, claims, samples, scores
+
+MINUTE_US = 60_000_000
+KEYED = "k"  # what the digest of a body begins with if it was made with a key
+
+
+class Depth(StrEnum):
+    """How much goes."""
+
+    TEXTS = "texts"  # question, contexts, response, alternative responses, and their digests
+    ROWS = "rows"  # these, the id and all metadata but what rates are grouped by; the exact time; the claims
+
+
+class By(StrEnum):
+    """Why texts went."""
+
+    POLICY = "policy"  # `store_text` was `none` or `hash` when the sample was accepted
+    RETENTION = "retention"  # older than the policy's `text_days` or `row_days`
+    REQUEST = "request"  # DELETE /samples, `assay purge`
+
+
+END_REASON = {By.RETENTION: "expired", By.REQUEST: "erased"}  # of a sample that was still pending
+_GONE: Mapping[Depth, tuple[Kept, ...]] = {
+    Depth.TEXTS: (Kept.ROW, Kept.ANONYMOUS),
+    Depth.ROWS: (Kept.ANONYMOUS,),
+}
+_UNLEASED = or_(
+    samples.c.state != State.PENDING,
+    samples.c.lease_until.is_(None),
+    database_now() > type_coerce(samples.c.lease_until, BigInteger),
+)
+
+
+class _contexts_without_text(GenericFunction[Any]):  # noqa: N801 - reads as the SQL function that it is
+    """The JSON list of contexts with each text null; ids and scores stay as they were written."""
+
+    type = JSON()
+    inherit_cache = True
+
+
+@compiles(_contexts_without_text, "postgresql")
+def _postgresql_contexts(element: Any, compiler: Any, **kw: Any) -> str:
+    column = compiler.process(element.clauses, **kw)
+    one = """coalesce(json_agg((c.one::jsonb || '{"text": null}')::json ORDER BY c.place), '[]'::json)"""
+    return f"(SELECT {one} FROM json_array_elements({column}) WITH ORDINALITY AS c (one, place))"  # noqa: S608
+
+
+@compiles(_contexts_without_text, "sqlite")
+def _sqlite_contexts(element: Any, compiler: Any, **kw: Any) -> str:
+    column = compiler.process(element.clauses, **kw)
+    return f"(SELECT json_group_array(json(json_set(value, '$.text', NULL))) FROM json_each({column}))"  # noqa: S608
+
+
+class _details_without_texts(GenericFunction[Any]):  # noqa: N801 - reads as the SQL function that it is
+    """The JSON of details without the alternative responses."""
+
+    type = JSON()
+    inherit_cache = True
+
+
+@compiles(_details_without_texts, "postgresql")
+def _postgresql_details(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"(({compiler.process(element.clauses, **kw)})::jsonb - 'samples')::json"
+
+
+@compiles(_details_without_texts, "sqlite")
+def _sqlite_details(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"json_remove({compiler.process(element.clauses, **kw)}, '$.samples')"
+
+
+def _texts_gone(now: datetime, by: By) -> dict[str, Any]:
+    return {
+        "question": null(),
+        "contexts": _contexts_without_text(samples.c.contexts),
+        "response": null(),
+        "details": _details_without_texts(samples.c.details),
+        "text_removed_at": func.coalesce(samples.c.text_removed_at, _microseconds(now)),
+        "text_removed_by": func.coalesce(samples.c.text_removed_by, by.value),
+    }
+
+
+def _microseconds(now: datetime) -> Any:
+    return literal(now, samples.c.text_removed_at.type)
+
+
+def promised(now: datetime) -> dict[str, Any]:
+    """What an UPDATE that finishes rows with `store_text` `none` or `hash` sets, so that their texts go with it."""
+    return _texts_gone(now, By.POLICY) | {
+        # Without a key it could be guessed. Without it, an id that comes again is answered as known.
+        "body_digest": case((samples.c.body_digest.like(f"{KEYED}%"), samples.c.body_digest), else_=""),
+        "kept": case((samples.c.store_text == StoreText.HASH, Kept.DIGEST.value), else_=Kept.ROW.value),
+    }
+
+
+def _removed(now: datetime, removal: "Removal") -> dict[str, Any]:
+    pending = samples.c.state == State.PENDING
+    values = _texts_gone(now, removal.by) | {
+        "body_digest": "",
+        "text_digests": null(),
+        "kept": Kept.ROW.value,
+        "state": case((pending, State.UNSCORED.value), else_=samples.c.state),
+        "state_reason": case((pending, END_REASON[removal.by]), else_=samples.c.state_reason),
+        "finished_at": case((pending, _microseconds(now)), else_=samples.c.finished_at),
+        "lease_until": null(),
+    }
+    if removal.depth is Depth.TEXTS:
+        return values
+    return values | {
+        "id": literal("#") + cast(samples.c.seq, String),  # `#` is in no id that a caller can send
+        # Rates are cut at whole minutes, so this moves no sample from one stretch to another.
+        "received_at": _whole_minute(samples.c.received_at),
+        "finished_at": null(),
+        "contexts": literal([], JSON()),
+        "details": literal({}, JSON()),
+        "session_id": null(),
+        "redacted": null(),
+        "text_removed_at": null(),
+        "kept": Kept.ANONYMOUS.value,
+    }
+
+
+def _whole_minute(moment: Any) -> Any:
+    number = type_coerce(moment, BigInteger)
+    return type_coerce(number - number % literal(MINUTE_US, BigInteger()), moment.type)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Removal:
+    """Whose samples lose what."""
+
+    tenant: str
+    depth: Depth
+    by: By
+    sample_id: str | None = None
+    session_id: str | None = None
+    before: datetime | None = None  # received before
+    spare_taken: bool = False  # leave alone what a worker holds at this moment
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Removed:
+    """What went."""
+
+    samples: int = 0
+    texts: int = 0  # samples that had texts, or digests of them, until now
+    ended: int = 0  # samples that were pending, and now are `unscored`
+
+    def __add__(self, other: "Removed") -> "Removed":
+        """Both together."""
+        return Removed(
+            samples=self.samples + other.samples, texts=self.texts + other.texts, ended=self.ended + other.ended
+        )
+
+
+def remove_batch(connection: Connection, removal: Removal, now: datetime, limit: int) -> Removed:
+    """Removes from the oldest samples that are due, at most so many; the caller goes on until none is left.
+
+    One look-up by an index for each kind of what may still be there, so the cost does not grow with the table.
+    """
+    done = Removed()
+    for kept in _still_there(removal.depth):
+        due = _due(removal, kept).limit(limit - done.samples)
+        if (
+            removal.session_id is None and removal.sample_id is None
+        ):  # these have indexes of their own, in no such order
+            due = due.order_by(samples.c.received_at)
+        due = due.with_for_update(skip_locked=removal.spare_taken)
+        rows = connection.execute(due).all()
+        if rows:
+            seqs = [row.seq for row in rows]
+            connection.execute(update(samples).where(samples.c.seq.in_(seqs)).values(_removed(now, removal)))
+            if removal.depth is Depth.ROWS:
+                of_samples = select(scores.c.seq).where(scores.c.sample_seq.in_(seqs))
+                connection.execute(delete(claims).where(claims.c.score_seq.in_(of_samples)))
+            done += Removed(
+                samples=len(rows),
+                texts=len(rows) if kept in {Kept.TEXT, Kept.DIGEST} else 0,
+                ended=sum(row.state == State.PENDING for row in rows),
+            )
+        if done.samples >= limit:
+            break
+    return done
+
+
+def count_due(connection: Connection, removal: Removal) -> Removed:
+    """What `remove_batch`, repeated, would remove. Counts every row: for a person who asks, not for a loop."""
+    done = Removed()
+    for kept in _still_there(removal.depth):
+        due = _due(removal, kept).subquery()
+        pending = func.coalesce(func.sum(case((due.c.state == State.PENDING, 1), else_=0)), 0)
+        found, ended = connection.execute(select(func.count(), pending).select_from(due)).one()
+        texts = found if kept in {Kept.TEXT, Kept.DIGEST} else 0
+        done += Removed(samples=int(found), texts=int(texts), ended=int(ended))
+    return done
+
+
+def _still_there(depth: Depth) -> list[Kept]:
+    return [kept for kept in Kept if kept not in _GONE[depth]]
+
+
+def _due(removal: Removal, kept: Kept) -> Select[Any]:
+    conditions = [samples.c.tenant == removal.tenant, samples.c.kept == kept.value]
+    if removal.sample_id is not None:
+        conditions.append(samples.c.id == removal.sample_id)
+    if removal.session_id is not None:
+        conditions.append(samples.c.session_id == removal.session_id)
+    if removal.before is not None:
+        conditions.append(samples.c.received_at < removal.before)
+    if removal.spare_taken:
+        conditions.append(_UNLEASED)
+    return select(samples.c.seq, samples.c.state).where(and_(*conditions))
+
+
+def next_tenant(connection: Connection, after: str) -> str | None:
+    """The tenant that follows in order of name; a step along an index, however many samples there are."""
+    statement = select(samples.c.tenant).where(samples.c.tenant > after).order_by(samples.c.tenant).limit(1)
+    return connection.execute(statement).scalar_one_or_none()

@@ -1,0 +1,99 @@
+"""Retention: what is older than the policy allows goes, a little at each tick. One worker at a time does it."""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from service.core.clock import utc_now
+from service.core.db import Database
+from service.core.errors import PolicyInvalidError
+from service.core.log import log
+from service.core.metrics import WorkerMetrics
+from service.core.policy import read_policy
+from service.core.privacy import Privacy, Terms
+from service.core.purge import purge
+from service.core.store.removal import By, Depth, Removal, Removed, next_tenant
+from service.core.tables import StoreText
+
+SWEEP_BATCHES = 5  # of one sweep; then the tick goes on with its other work
+REST_S = 10.0
+
+
+class Retention:
+    """Follows the policy file, which is read again whenever it has changed."""
+
+    def __init__(
+        self, *, database: Database, policy_file: Path | None, metrics: WorkerMetrics, rest_s: float = REST_S
+    ) -> None:
+        """Reads nothing yet. `rest_s`: how long to wait after a sweep that found no more to do."""
+        self._database = database
+        self._file = policy_file
+        self._metrics = metrics
+        self._rest_s = rest_s
+        self._privacy = Privacy()
+        self._seen: tuple[int, int, int] | None = None  # what the file looked like when it was last read
+        self._tenant = ""  # where the next sweep goes on
+        self._next_at = float("-inf")
+
+    def sweep(self) -> Removed:
+        """Removes some of what is due; cheap where nothing is. Raises StoreUnavailableError."""
+        if self._file is None or time.monotonic() < self._next_at:
+            return Removed()
+        self._reload(self._file)
+        done, more = Removed(), False
+        if self._privacy.removes_by_age:
+            done, more = self._remove()
+        if not more:
+            self._next_at = time.monotonic() + self._rest_s
+        if done.samples:
+            self._count(done)
+        if done.samples or self._privacy.of("").store_text is not StoreText.FULL or self._privacy.tenants:
+            self._database.fold_log()
+        return done
+
+    def _reload(self, file: Path) -> None:
+        try:
+            stat = file.stat()
+            looks = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if looks == self._seen:
+                return
+            self._seen = looks
+            self._privacy = read_policy(file).privacy
+        except (OSError, PolicyInvalidError) as error:
+            # What was in force stays so: a file that is being written must neither stop retention nor hasten it.
+            log.error("policy_not_read", error=type(error).__name__, fix="run `assay check` on the policy file")
+        else:
+            log.info("retention_read", removes_by_age=self._privacy.removes_by_age)
+
+    def _remove(self) -> tuple[Removed, bool]:
+        """What was removed, and whether the sweep ended before it was through all tenants."""
+        done, batches = Removed(), 0
+        while (tenant := self._next_tenant()) is not None:
+            for removal in _due(tenant, self._privacy.of(tenant)):
+                for batch in purge(self._database, removal):
+                    done += batch
+                    batches += 1
+                    if batches == SWEEP_BATCHES:
+                        return done, True
+            self._tenant = tenant
+        self._tenant = ""
+        return done, False
+
+    def _next_tenant(self) -> str | None:
+        with self._database.read() as connection:
+            return next_tenant(connection, self._tenant)
+
+    def _count(self, done: Removed) -> None:
+        for kind, number in (("samples", done.samples), ("texts", done.texts), ("ended", done.ended)):
+            self._metrics.removed.labels(kind).inc(number)
+        log.info("retention_removed", samples=done.samples, texts=done.texts, ended=done.ended)
+
+
+def _due(tenant: str, terms: Terms) -> list[Removal]:
+    now = utc_now()
+    ages = ((Depth.ROWS, terms.row_days), (Depth.TEXTS, terms.text_days))
+    return [
+        Removal(tenant=tenant, depth=depth, by=By.RETENTION, before=now - timedelta(days=days), spare_taken=True)
+        for depth, days in ages
+        if days is not None
+    ]
