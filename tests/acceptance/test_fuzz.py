@@ -11,7 +11,7 @@ from tests.servers import Installation, wait_for
 
 pytestmark = pytest.mark.acceptance
 
-SECONDS = 15
+SECONDS = 12
 LEAST_REQUESTS = 150  # of a machine that is busy with other things
 
 
