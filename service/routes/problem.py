@@ -13,6 +13,7 @@ from service.core.schemas import ProblemAnswer
 
 STATUS: dict[type[errors.AssayError], int] = {
     errors.QueryInvalidError: 400,
+    errors.RequestInvalidError: 400,
     errors.KeyMissingError: 401,
     errors.KeyUnknownError: 401,
     errors.ScopeMissingError: 403,
@@ -34,11 +35,14 @@ STATUS: dict[type[errors.AssayError], int] = {
     errors.StartRefusedError: 500,
     errors.SchemaMismatchError: 500,
 }
-PROBLEM: dict[str, Any] = {"model": ProblemAnswer, "content": {"application/problem+json": {}}}
+PROBLEM: dict[str, Any] = {
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
+}
 FAILURES: dict[int | str, dict[str, Any]] = {
     401: PROBLEM | {"description": "The API key is missing or unknown."},
     403: PROBLEM | {"description": "The API key lacks the scope, or the Host header is foreign."},
     413: PROBLEM | {"description": "The body is too large."},
+    415: PROBLEM | {"description": "The body is compressed."},
     422: PROBLEM | {"description": "The body is not valid; `field` names where."},
     503: PROBLEM | {"description": "The database did not answer. Retry with the same id."},
 }
