@@ -77,8 +77,8 @@ def load_calibration(path: Path, model: str) -> Calibration:
         raise ModelError(f"no calibration at {path} ({error!r}): `assay calibrate` writes one") from error
     if made_for != model:
         raise ModelError(
-            f"the calibration at {path} was made for another model, tokenizer or order of labels: make one for this "
-            "model with `assay calibrate`, or unset ASSAY_NLI_CALIBRATION and set ASSAY_THRESHOLD to balanced"
+            f"the calibration at {path} was made for another model, tokenizer or order of labels, or by another version "
+            "of Assay: make one for this model with `assay calibrate`, or unset ASSAY_NLI_CALIBRATION"
         )
     return calibration
 

@@ -139,7 +139,7 @@ def _show_demo(client: httpx.Client, children: Children, console: Console) -> No
         ) from error
     console.print(summary(results))
     console.print(
-        "The flagged rate is what the bundled model says, at the threshold `strict`, which lets 95 of 100 clean "
+        "The flagged rate is what the NLI model says, at the threshold `strict`, which lets 95 of 100 clean "
         "answers pass and so misses many bad ones. Its interval covers sampling error only.",
         style="dim",
     )

@@ -13,6 +13,9 @@ from models.backends.hub import Checkpoint
 from models.tokens import Encoded
 from models.types import EncodedPair, ModelError
 
+# Raise with any change to how texts become tokens here: it is part of every fingerprint.
+_RULES = "1"
+
 # A window on its own may have this many tokens more than within its context, where a first word loses its space.
 _SPARE = 2
 _PROBES = (("one", "two three"), ("A first sentence.", "Another one!"))
@@ -44,7 +47,7 @@ class PairEncoder:
         """Reads the checkpoint's tokenizer. Raises ModelError when there is none, or none that says where tokens are."""
         try:
             loaded = AutoTokenizer.from_pretrained(checkpoint.folder, trust_remote_code=False, local_files_only=True)
-        except (OSError, ValueError, ImportError, RuntimeError) as error:
+        except Exception as error:  # the libraries raise bare exceptions too
             raise ModelError(
                 f"the tokenizer of {checkpoint.name} could not be loaded: give a folder with tokenizer.json ({error})"
             ) from error
@@ -61,7 +64,7 @@ class PairEncoder:
         self.pad_id = int(loaded.pad_token_id)
         self.input_names = frozenset(str(name) for name in loaded.model_input_names)
         self.longest = int(loaded.model_max_length)
-        described = {"tokenizer": self._tokenizer.to_str(), "layout": asdict(self._layout), "pad": self.pad_id}
+        described = (_RULES, self._tokenizer.to_str(), asdict(self._layout), self.pad_id, self._unknown)
         self._digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
     @property

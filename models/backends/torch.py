@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
 
 from models.backends.hub import Checkpoint
 from models.backends.pair_tokens import PairEncoder
@@ -90,7 +89,7 @@ class TorchBackend:
         try:
             with torch.inference_mode():
                 logits = self._model(**{name: values.to(self._device) for name, values in inputs.items()}).logits
-        except (RuntimeError, IndexError) as error:
+        except Exception as error:  # the runtime's boundary
             raise ModelError(f"the model could not be run: {error}") from error
         rows: list[list[float]] = logits.float().cpu().tolist()
         return rows
@@ -100,7 +99,7 @@ def _device() -> tuple[str, torch.dtype]:
     """A GPU in half precision if there is one, else the processor in float32, which without AMX is the faster there."""
     if not torch.cuda.is_available():
         return "cpu", torch.float32
-    return "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
 def _load(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
@@ -116,7 +115,7 @@ def _load(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
             local_files_only=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError) as error:
+    except Exception as error:  # whatever the libraries raise, the reader needs to know which model it was
         raise ModelError(
             f"{checkpoint.name} could not be loaded as a sequence classification model; code that comes with a model "
             f"is never run ({error})"

