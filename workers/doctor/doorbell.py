@@ -24,7 +24,7 @@ def check_redis(settings: Settings) -> Iterator[Finding]:
         try:
             server: Any = client.info("server")
         except (RedisError, OSError) as error:
-            fix = f"Start it, or correct ASSAY_REDIS_URL. {UNTIL_THEN}"
+            fix = f"Start it, or correct ASSAY_REDIS_URL (`assay up` has a Redis of its own). {UNTIL_THEN}"
             yield warn("redis", f"{masked(url)} does not answer ({type(error).__name__})", fix)
             return
         yield _version(url, str(server.get("redis_version", "")))
