@@ -14,23 +14,30 @@ from workers.bench.results import BenchError, Crowd, Growth, Series
 from workers.bench.rows import RowMaker, fill_pending, median_pair, outcome_of, small_rows
 from workers.progress import Progress
 
+ROUND_S = 4.0
+FEWEST_TAKES = 2
 START_S = 0.5  # in which every process of a crowd connects
 PER_WORKER_AND_S = 8_000  # rows put down for each worker and second of a crowd: more than any takes
 
 
 def drain_takes(database: Database, maker: RowMaker, takes: int) -> float:
-    """Milliseconds per sample, the median of that many takes; what is taken is put down again meanwhile."""
-    progress, calls = Progress(None), count()
+    """Milliseconds per sample, the median of that many takes, or of what a slow machine does in the time of a round.
+
+    What is taken is put down again meanwhile.
+    """
+    progress, calls, end = Progress(None), count(), time.monotonic() + ROUND_S
 
     def meanwhile(rows: int) -> None:
         maker.add(database, rows)
-        if next(calls) == takes:
+        done = next(calls)
+        if done >= takes or (done >= FEWEST_TAKES and time.monotonic() > end):
             progress.request_stop()
 
     scorer = NullScorer(outcome_of(median_pair()), meanwhile)
-    make_pipeline(database, scorer, progress).drain()
-    if len(scorer.costs_ms) < takes:
-        raise BenchError(f"The drain ended after {len(scorer.costs_ms)} of {takes} takes.")
+    pipeline = make_pipeline(database, scorer, progress)
+    while not progress.stopping:
+        if pipeline.drain() == 0:
+            raise BenchError("The pending rows ran out.", next_step="Stop whatever else takes rows from this database.")
     return median(scorer.costs_ms)
 
 
@@ -48,8 +55,8 @@ def measure_growth(
     return tuple(measured)
 
 
-def drain_for(url: str, start_at: float, seconds: float) -> int:
-    """Drains from that moment for so many seconds; how many samples. Runs in a process of its own."""
+def drain_for(url: str, start_at: float, seconds: float) -> float:
+    """Drains from that moment for so many seconds; how many samples a second. Runs in a process of its own."""
     progress = Progress(None)
 
     def meanwhile(rows: int) -> None:
@@ -61,8 +68,9 @@ def drain_for(url: str, start_at: float, seconds: float) -> int:
     with closing(Database(url)) as database:
         with database.read():
             time.sleep(max(0.0, start_at - time.time()))
+        started = time.perf_counter()
         make_pipeline(database, scorer, progress).drain()
-    return scorer.samples
+        return scorer.samples / (time.perf_counter() - started)
 
 
 def measure_crowds(
@@ -70,15 +78,14 @@ def measure_crowds(
 ) -> tuple[Crowd, ...]:
     """Samples a second of several workers at once, the sizes in turn."""
     url = database.engine.url.render_as_string(hide_password=False)
+    fill_pending(database, int(PER_WORKER_AND_S * sum(sizes) * seconds * rounds))
+    settle()
     figures: dict[int, list[float]] = {size: [] for size in sizes}
     with ProcessPoolExecutor(max(sizes), mp_context=get_context("spawn")) as pool:
         list(pool.map(drain_for, [url] * max(sizes), [0.0] * max(sizes), [0.0] * max(sizes)))  # imports done
         for _ in range(rounds):
             for size in sizes:
-                fill_pending(database, int(PER_WORKER_AND_S * size * seconds))
-                settle()
                 start_at = time.time() + START_S
                 runs = [pool.submit(drain_for, url, start_at, seconds) for _ in range(size)]
-                samples = sum(run.result() for run in runs)
-                figures[size].append(samples / (time.time() - start_at))
+                figures[size].append(sum(run.result() for run in runs))
     return tuple(Crowd(workers=size, samples_per_s=Series.of(figures[size])) for size in sizes)

@@ -191,7 +191,10 @@ class _Store:
         return Series.of([drain_takes(self.database, median_rows(), self.plan.takes) for _ in rounds])
 
     def _settle(self) -> None:
-        """What autovacuum does in time, done now, so that it does not run in the midst of a round."""
+        """What autovacuum and checkpoints do in time, done now and not in the midst of a round."""
+        if self.database.dialect == "sqlite":
+            with closing(self.database.engine.raw_connection()) as raw:  # a checkpoint stands outside transactions
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if self.database.dialect == "postgresql":
             with self.database.engine.connect() as connection:
                 autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
