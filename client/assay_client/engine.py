@@ -6,7 +6,9 @@ system call, so a caller keeps the interpreter's lock and does not have to win i
 
 import asyncio
 import atexit
+import contextlib
 import functools
+import importlib
 import os
 import random
 import socket
@@ -28,6 +30,9 @@ from assay_client.wire import Wire, WireError
 
 Result = TypeVar("Result")
 RESTART_S = 10.0  # after a thread that could not start, or ended
+# What would be imported by the first request, on the sending thread: a fork meanwhile would leave half a module to the
+# child for ever.
+LATE_IMPORTS = ("httpcore", "anyio._backends._asyncio", "encodings.idna")
 LAST_REPORT_SHARE = 0.2  # of the time to close, for the counts of what could not be delivered
 
 
@@ -187,6 +192,8 @@ class Engine:
                 return
             self._started_at = time.monotonic()
             loop = _Loop()
+            loop.set_debug(False)  # an application that debugs its own loop does not want to hear of this one
+            loop.call_soon(lambda: loop.create_task(self._work()))  # first, so that a flush finds it begun
             try:
                 threading.Thread(target=self._serve, args=(loop,), name="assay-client", daemon=True).start()
             except RuntimeError:  # no more threads, or the interpreter exits
@@ -212,12 +219,15 @@ class Engine:
                 self._ended.set_result(self._delivered)
 
     async def _work(self) -> None:
-        async with Wire(self._url, self._api_key, verify=self._settings.verify) as wire:
-            self._wire, self._sender = wire, Sender(self._shared, wire)
-            try:
+        try:
+            async with Wire(self._url, self._api_key, verify=self._settings.verify) as wire:
+                self._wire, self._sender = wire, Sender(self._shared, wire)
                 await self._sender.run()
-            finally:
-                self._wire = self._sender = None
+        except Exception:  # noqa: BLE001 - such as a certificate that cannot be read
+            log.exception("The client cannot send.")
+            asyncio.get_running_loop().stop()
+        finally:
+            self._wire = self._sender = None
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -247,6 +257,9 @@ def _watch(engine: Engine) -> None:
 
 @functools.cache
 def _hook() -> None:
+    for name in LATE_IMPORTS:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     atexit.register(_at_exit)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_in_child)
