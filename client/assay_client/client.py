@@ -41,7 +41,8 @@ class Face:
             settings: limits and intervals.
 
         Raises:
-            ValueError: the URL is none. This is the only place where the client raises by itself.
+            ValueError: the URL is none.
+            OSError: the certificates cannot be read. Nothing but this constructor raises by itself.
         """
         self._engine = Engine(url, api_key, settings or Settings())
 

@@ -19,14 +19,12 @@ from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-import httpx
-
 from assay_client.guardrail import ScoreResult, ask, unavailable
 from assay_client.sender import Sender
 from assay_client.settings import Settings
 from assay_client.shared import Shared, log
 from assay_client.submission import InvalidError, Item, copied, encoded, unit_of
-from assay_client.wire import Wire, WireError
+from assay_client.wire import Wire, WireError, tls_context
 
 Result = TypeVar("Result")
 RESTART_S = 10.0  # after a thread that could not start, or ended
@@ -42,10 +40,10 @@ class Engine:
     def __init__(self, url: str, api_key: str | None, settings: Settings) -> None:
         """Starts nothing: the thread is started by the first use, so that a server may fork before it.
 
-        Raises ValueError for a URL that is none.
+        Raises ValueError for a URL that is none, OSError for certificates that cannot be read.
         """
-        if httpx.URL(url).scheme not in {"http", "https"}:
-            raise ValueError(f"{url!r} is no http or https URL.")
+        # Made here: OpenSSL holds a lock meanwhile, which a fork would hand to the child locked.
+        self._tls = tls_context(url, settings.verify)
         self._url, self._api_key, self._settings = url, api_key, settings
         self._closed = False
         self._begin(Shared(settings))
@@ -204,7 +202,6 @@ class Engine:
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         try:
-            loop.create_task(self._work())
             loop.run_forever()
             tasks = asyncio.all_tasks(loop)
             for task in tasks:
@@ -220,7 +217,7 @@ class Engine:
 
     async def _work(self) -> None:
         try:
-            async with Wire(self._url, self._api_key, verify=self._settings.verify) as wire:
+            async with Wire(self._url, self._api_key, self._tls) as wire:
                 self._wire, self._sender = wire, Sender(self._shared, wire)
                 await self._sender.run()
         except Exception:  # noqa: BLE001 - such as a certificate that cannot be read

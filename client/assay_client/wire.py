@@ -6,6 +6,7 @@ sidecar is a neighbour), and no line in the application's log for each request.
 
 import asyncio
 import json
+import ssl
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,6 +17,17 @@ MAX_RETRY_AFTER_S = 300.0
 KEEPALIVE_S = 4.0  # below the five seconds after which uvicorn hangs up
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+
+
+def tls_context(url: str, verify: ssl.SSLContext | bool) -> ssl.SSLContext:  # noqa: FBT001 - as httpx takes it
+    """How the server's certificate is checked; for a plain http URL, one that reads no certificates.
+
+    Raises ValueError for a URL that is none, OSError for certificates that cannot be read.
+    """
+    scheme = httpx.URL(url).scheme
+    if scheme not in {"http", "https"}:
+        raise ValueError(f"{url!r} is no http or https URL.")
+    return httpx.create_ssl_context(verify=verify if scheme == "https" else False)
 
 
 class WireError(Exception):
@@ -61,12 +73,12 @@ class Answer:
 class Wire:
     """Requests to one sidecar, from one event loop."""
 
-    def __init__(self, url: str, api_key: str | None, *, verify: Any = True) -> None:
+    def __init__(self, url: str, api_key: str | None, tls: ssl.SSLContext) -> None:
         """Opens no connection yet."""
         self._url = url.rstrip("/")
         self._headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         self._transport = httpx.AsyncHTTPTransport(
-            verify=verify if self._url.startswith("https:") else False,  # else certificates are read for nothing
+            verify=tls,
             trust_env=False,
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEEPALIVE_S),
         )
