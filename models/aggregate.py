@@ -27,7 +27,8 @@ def judge_claim(probabilities: Sequence[Probability], calibration: Calibration) 
     """The judgement over at least one window.
 
     Supported if any window entails the claim, that is if its calibrated score is below 0.5; else contradicted if
-    contradiction is the likeliest class of some window; else unsupported. The first window wins a tie.
+    contradiction is the likeliest class of some window (never for a model that cannot tell); else unsupported. The
+    first window wins a tie.
     """
     best = max(range(len(probabilities)), key=lambda window: probabilities[window].entailment)
     score = calibration.score(probabilities[best].entailment)
@@ -35,7 +36,7 @@ def judge_claim(probabilities: Sequence[Probability], calibration: Calibration) 
         return Judgement(verdict=Verdict.SUPPORTED, score=score, deciding=best)
     against = [window for window, probability in enumerate(probabilities) if _contradicts(probability)]
     if against:
-        worst = max(against, key=lambda window: probabilities[window].contradiction)
+        worst = max(against, key=lambda window: probabilities[window].contradiction or 0.0)
         return Judgement(verdict=Verdict.CONTRADICTED, score=score, deciding=worst)
     return Judgement(verdict=Verdict.UNSUPPORTED, score=score, deciding=best)
 
@@ -56,4 +57,5 @@ def judge_response(claims: Sequence[ClaimResult], threshold: float, pairs: int) 
 
 
 def _contradicts(probability: Probability) -> bool:
-    return probability.contradiction > max(probability.entailment, probability.neutral)
+    against = probability.contradiction
+    return against is not None and against > max(probability.entailment, probability.neutral or 0.0)

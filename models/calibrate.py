@@ -25,12 +25,12 @@ class Calibration:
 
     slope: float  # positive: how sharply the score turns at the balanced point
     intercept: float  # puts the balanced point at 0.5
-    strict: float  # the score at 95% specificity per response on development data; 0.5..1
+    strict: float | None  # the score at 95% specificity per response on development data; 0.5..1, None: not known
 
     def __post_init__(self) -> None:
         if not (self.slope > 0 and math.isfinite(self.slope) and math.isfinite(self.intercept)):
             raise ModelError("the calibration's slope must be positive and its intercept finite: calibrate again")
-        if not BALANCED <= self.strict <= 1:
+        if self.strict is not None and not BALANCED <= self.strict <= 1:
             raise ModelError("the calibration's strict threshold must be within 0.5..1: calibrate again")
 
     def score(self, entailment: float) -> float:
@@ -44,6 +44,12 @@ class Calibration:
         Below 0.5 claims are flagged whose verdict is `supported`.
         """
         if chosen == "strict":
+            if self.strict is None:
+                raise ModelError(
+                    "this model has no calibration, so where its threshold `strict` lies is not known: set "
+                    "ASSAY_THRESHOLD to balanced or a number, or make one from labelled rows with "
+                    "`assay calibrate ROWS.jsonl -o calibration.json` and set ASSAY_NLI_CALIBRATION to it"
+                )
             return self.strict
         if chosen == "balanced":
             return BALANCED
@@ -52,17 +58,31 @@ class Calibration:
         return float(chosen)
 
 
-def load_calibration(path: Path) -> Calibration:
-    """The calibration written at `path`. Raises ModelError when it is missing or malformed."""
+# What a model without a calibration has: its plain 1 - entailment, and no strict point.
+UNCALIBRATED = Calibration(slope=1.0, intercept=0.0, strict=None)
+
+
+def load_calibration(path: Path, model: str) -> Calibration:
+    """The calibration written at `path` for the model of digest `model`.
+
+    Raises ModelError when it is missing, malformed or made for another model. A file that names no model fits any.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return Calibration(
+        made_for = values.get("model", model)
+        calibration = Calibration(
             slope=float(values["slope"]), intercept=float(values["intercept"]), strict=float(values["strict"])
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"no calibration at {path} ({error}): run python -m models.training.calibrate") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"no calibration at {path} ({error!r}): `assay calibrate` writes one") from error
+    if made_for != model:
+        raise ModelError(
+            f"the calibration at {path} was made for another model, tokenizer or order of labels: make one for this "
+            "model with `assay calibrate`, or unset ASSAY_NLI_CALIBRATION and set ASSAY_THRESHOLD to balanced"
+        )
+    return calibration
 
 
-def save_calibration(calibration: Calibration, path: Path) -> None:
-    """Writes what `load_calibration` reads."""
-    path.write_text(json.dumps(asdict(calibration), indent=2) + "\n", encoding="utf-8")
+def save_calibration(calibration: Calibration, path: Path, model: str) -> None:
+    """Writes what `load_calibration` reads; `model` is the digest of the model it was made for."""
+    path.write_text(json.dumps({"model": model, **asdict(calibration)}, indent=2) + "\n", encoding="utf-8")

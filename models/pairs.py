@@ -1,11 +1,14 @@
 """The plan: which windows of an item are to be read beside which of its claims."""
 
+import re
 from dataclasses import dataclass, field
 
 from models.claims import Claim, ClaimKind, plain, split_claims
 from models.tokens import Encoded, Encoder
 from models.types import Context, Item, NotApplicable, NotApplicableReason, Unscored, UnscoredReason
 from models.windows import Source, Window, make_windows, read_source
+
+_SPACES = re.compile(r" {2,}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +94,8 @@ class Planner:
         """The claim's tokens; none when it is not to be checked or holds nothing that the tokenizer reads."""
         if claim.kind is not ClaimKind.CHECKABLE:
             return ()
-        return tuple(self.encoder.encode(plain(claim.text)).ids)
+        # Markup leaves spaces behind, which byte-level tokenizers would read as tokens.
+        return tuple(self.encoder.encode(_SPACES.sub(" ", plain(claim.text)).strip(" ")).ids)
 
     def _source(self, context: Context) -> Source:
         source = self._sources.get(context.text)
@@ -105,9 +109,10 @@ class Planner:
         readings = self._readings.get((text, budget))
         if readings is None:
             source = self._sources[text]
-            readings = tuple(
-                (window, tuple(source.encoded.ids[window.first : window.last]))
-                for window in make_windows(source, budget)
-            )
+            readings = tuple((window, self._read(text, source, window)) for window in make_windows(source, budget))
             self._readings[text, budget] = readings
         return readings
+
+    def _read(self, text: str, source: Source, window: Window) -> tuple[int, ...]:
+        ids = source.encoded.ids[window.first : window.last]
+        return tuple(self.encoder.reread(text[window.start : window.end].strip(), ids))

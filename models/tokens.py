@@ -33,10 +33,13 @@ class Encoder(Protocol):
 
     @property
     def specials(self) -> int:
-        """How many special tokens a pair carries."""
+        """Tokens of a pair to keep free beside the window and the claim: special ones, and what `reread` may add."""
 
     def encode(self, text: str) -> Encoded:
         """All tokens of `text`; nothing is cut off."""
+
+    def reread(self, text: str, ids: Sequence[int]) -> Sequence[int]:
+        """The tokens of a window on its own; `ids` are those that its text has within its context."""
 
     def join(self, window: Sequence[int], claim: Sequence[int]) -> EncodedPair:
         """The pair as the model was trained to read it: window first, claim second."""
@@ -76,6 +79,11 @@ class WordPieceEncoder:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         offsets = encoding.offsets
         return Encoded(ids=encoding.ids, starts=[start for start, _ in offsets], ends=[end for _, end in offsets])
+
+    def reread(self, text: str, ids: Sequence[int]) -> Sequence[int]:
+        """The same: but for a word that is cut, WordPiece reads a word alike wherever it stands."""
+        del text
+        return ids
 
     def join(self, window: Sequence[int], claim: Sequence[int]) -> EncodedPair:
         """[CLS] window [SEP] claim [SEP]."""

@@ -54,11 +54,11 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Probability:
-    """The three NLI class probabilities of one pair; each in 0..1, together 1."""
+    """The NLI class probabilities of one pair; each in 0..1, together 1. None where the model's head does not tell."""
 
     entailment: float
-    neutral: float
-    contradiction: float
+    neutral: float | None
+    contradiction: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

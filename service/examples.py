@@ -112,8 +112,8 @@ SAMPLE: dict[str, Any] = {
 }
 RATES: dict[str, Any] = {
     "estimand": "flagged rate: the share that this scorer would flag of all checkable submissions (those not `not_applicable`), by the process that produced this traffic",
-    "interval_covers": "sampling error only, of submissions taken as independent (also within one trace); not the scorer's own mistakes, and not `pending`, `unscored` and `rejected_overload` submissions: for these see the bounds",
-    "bounds_cover": "the rate of the sample if none, and if all, of `pending`, `unscored`, `rejected_overload` and `scored_by_others` were flagged; null for claims",
+    "interval_covers": "sampling error only, of submissions taken as independent (also within one trace); not the scorer's own mistakes, and not `pending`, `unscored`, `rejected_overload` and `dropped_by_client` submissions: for these see the bounds",
+    "bounds_cover": "the rate of the sample if none, and if all, of `pending`, `unscored`, `rejected_overload`, `dropped_by_client` and `scored_by_others` were flagged; null for claims",
     "unit": "response",
     "confidence": 0.95,
     "start": "2026-11-23T12:35:00Z",
@@ -137,6 +137,7 @@ RATES: dict[str, Any] = {
                 "submitted": 73,
                 "sampled_out": 0,
                 "rejected_overload": 0,
+                "dropped_by_client": 0,
                 "pending": 0,
                 "scored": 73,
                 "scored_by_others": 0,

@@ -5,24 +5,23 @@ import hashlib
 import json
 from concurrent.futures import Future
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 from service.core.clock import utc_now
 from service.core.errors import OverloadedError, StoreUnavailableError
 from service.core.metrics import SidecarMetrics
 from service.core.policy import Policy
-from service.core.schemas import DecisionAnswer, Submission
+from service.core.schemas import ClientDecision, DecisionAnswer, Submission
 from service.core.store.ledger import LedgerKey
 from service.core.store.samples import NewSample
+from service.core.submitted import context_ids, estimated_tokens
 from service.core.tables import Outcome
 from service.ledger import Ledger
 from service.sampling import Choice, Decision, Reason, decide
 from service.writer import Fate, Writer, Written
 
-CHARS_PER_TOKEN = 4  # of English text; only balances how much a worker takes at once
-CHARS_PER_CLAIM = 120
 OWN_COLUMNS = {"id", "question", "contexts", "response", "model", "release", "prompt_version", "route"}
 GROUPED = ("model", "release", "prompt_version", "route")
 
@@ -55,13 +54,14 @@ class Intake:
         self._writer = writer
         self._ledger = ledger
         self._metrics = metrics
+        self._decided = {choice: metrics.submissions.labels(choice) for choice in Choice}
         self._timeout_s = timeout_s
         self.policy = PolicyInForce(policy=Policy(), version=Policy().version)
 
     def receive(self, submission: Submission, tenant: str, *, forced: bool = False) -> Received:
         """Decides a submission and hands its row to the writer. `settle` waits for the commit."""
         in_force = self.policy
-        sample_id = submission.id or uuid4().hex
+        sample_id = submission.id or token_hex(16)
         decision = decide(
             unit=submission.trace_id or sample_id,
             fields=_policy_fields(submission, tenant),
@@ -69,6 +69,8 @@ class Intake:
             policy_version=in_force.version,
             forced=forced,
         )
+        if submission.sampling and submission.sampling.policy_version != in_force.version:
+            decision = _decided_by_client(submission.sampling)
         row: Future[Written] | None = None
         if decision.choice is Choice.SAMPLED_OUT:
             self._count(Outcome.SAMPLED_OUT, submission, tenant, decision)
@@ -85,10 +87,9 @@ class Intake:
 
         Raises SampleConflictError, StoreUnavailableError, or OverloadedError for one that a caller waits for.
         """
-        decision = received.decision
         if received.row is None:
-            self._metrics.submissions.labels(decision.choice).inc()
-            return _answer(received.id, decision, stored=False)
+            return self.left_out(received)
+        decision = received.decision
         written = await self._written(received.row)
         if written.fate is Fate.OVERLOAD:
             return self._overloaded(received)
@@ -103,8 +104,13 @@ class Intake:
                 policy_version=written.known.policy_version,
             )
         else:
-            self._metrics.submissions.labels(decision.choice).inc()
+            self._decided[decision.choice].inc()
         return _answer(received.id, decision, stored=True)
+
+    def left_out(self, received: Received) -> DecisionAnswer:
+        """The answer for one that has no row."""
+        self._decided[received.decision.choice].inc()
+        return _answer(received.id, received.decision, stored=False)
 
     async def _written(self, row: "Future[Written]") -> Written:
         try:
@@ -118,7 +124,7 @@ class Intake:
         chosen = decision.choice is Choice.SAMPLED
         outcome = Outcome.REJECTED_OVERLOAD if chosen else Outcome.SAMPLED_OUT
         self._count(outcome, received.submission, received.tenant, decision)
-        self._metrics.submissions.labels(Choice.REJECTED_OVERLOAD).inc()
+        self._decided[Choice.REJECTED_OVERLOAD].inc()
         if received.forced:
             raise OverloadedError
         rejected = Decision(
@@ -139,26 +145,41 @@ class Intake:
                 stratum=decision.stratum,
                 inclusion_probability=decision.inclusion_probability,
                 policy_version=decision.policy_version,
-                **{name: getattr(submission, name) or "" for name in GROUPED},
+                model=submission.model or "",
+                release=submission.release or "",
+                prompt_version=submission.prompt_version or "",
+                route=submission.route or "",
             )
         )
+
+
+def _decided_by_client(sampling: ClientDecision) -> Decision:
+    """The decision of the caller's process, made before the policy changed: it chose this one with that probability.
+
+    Deciding again by the new policy would let through only what both policies choose, with a probability that neither
+    of them names.
+    """
+    return Decision(
+        choice=Choice.SAMPLED,
+        reason=Reason.CLIENT,
+        stratum=sampling.stratum,
+        inclusion_probability=sampling.inclusion_probability,
+        policy_version=sampling.policy_version,
+    )
 
 
 def _policy_fields(submission: Submission, tenant: str) -> dict[str, str]:
     fields = {f"tags.{name}": value for name, value in submission.tags.items()}
     fields["tenant"] = tenant
-    for name in ("route", "model", "release"):
-        value = getattr(submission, name)
-        if value is not None:
-            fields[name] = value
-    return fields
+    given = {"route": submission.route, "model": submission.model, "release": submission.release}
+    return fields | {name: value for name, value in given.items() if value is not None}
 
 
 def _new_sample(sample_id: str, submission: Submission, tenant: str, decision: Decision, *, urgent: bool) -> NewSample:
-    sent = submission.model_dump(mode="json", exclude_unset=True)
+    sent = submission.model_dump(mode="json", exclude_unset=True, exclude={"sampling"})
     contexts = [
         {"id": name, "text": context.text, "score": context.score}
-        for name, context in zip(_context_ids(submission), submission.contexts, strict=True)
+        for name, context in zip(context_ids(submission), submission.contexts, strict=True)
     ]
     return NewSample(
         tenant=tenant,
@@ -176,32 +197,14 @@ def _new_sample(sample_id: str, submission: Submission, tenant: str, decision: D
         response=submission.response,
         details={name: value for name, value in sent.items() if name not in OWN_COLUMNS},
         urgent=urgent,
-        tokens=_estimated_tokens(submission),
+        tokens=estimated_tokens(submission),
         **{name: getattr(submission, name) or "" for name in GROUPED},
     )
-
-
-def _context_ids(submission: Submission) -> list[str]:
-    """The caller's ids; for a context without one its position, prefixed where that is another context's id."""
-    given = {context.id for context in submission.contexts}
-    names = []
-    for position, context in enumerate(submission.contexts):
-        name = context.id if context.id is not None else str(position)
-        while context.id is None and name in given:
-            name = f"_{name}"
-        names.append(name)
-    return names
 
 
 def _digest(sent: dict[str, Any]) -> str:
     canonical = json.dumps(sent, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _estimated_tokens(submission: Submission) -> int:
-    characters = sum(len(context.text) for context in submission.contexts)
-    claims = 1 + len(submission.response) // CHARS_PER_CLAIM
-    return min((characters // CHARS_PER_TOKEN + 64) * claims, 2**31 - 1)
 
 
 def _answer(sample_id: str, decision: Decision, *, stored: bool) -> DecisionAnswer:

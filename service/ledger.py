@@ -91,15 +91,4 @@ def _ungrouped(flush: Flush) -> Flush:
 
 
 def _without_groups(key: LedgerKey) -> LedgerKey:
-    return LedgerKey(
-        minute=key.minute,
-        tenant=key.tenant,
-        outcome=key.outcome,
-        stratum=key.stratum,
-        inclusion_probability=key.inclusion_probability,
-        policy_version=key.policy_version,
-        model=OTHER,
-        release=OTHER,
-        prompt_version=OTHER,
-        route=OTHER,
-    )
+    return key._replace(model=OTHER, release=OTHER, prompt_version=OTHER, route=OTHER)

@@ -25,6 +25,7 @@ class Reason(StrEnum):
 
     HASH = "hash"  # the hash of its id, or of its trace's, against the rate
     WAIT = "wait"  # the caller asked to wait for the score
+    CLIENT = "client"  # the caller's process decided, under a policy that has changed since
     OVERLOAD = "overload"  # more pending rows than ASSAY_MAX_PENDING
 
 

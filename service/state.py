@@ -5,11 +5,12 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
+from starlette.applications import Starlette
 
 from service.access import Access, Caller
 from service.core.config import Settings
 from service.core.db import Database
-from service.core.errors import BodyTooLargeError
+from service.core.errors import BodyTooLargeError, EncodingUnknownError
 from service.core.keys import Scope
 from service.core.metrics import SidecarMetrics
 from service.core.queue import Doorbell
@@ -28,39 +29,32 @@ class Sidecar:
     doorbell: Doorbell
 
 
-def _sidecar(request: Request) -> Sidecar:
-    return cast("Sidecar", request.app.state.sidecar)
+def held_by(app: Starlette) -> Sidecar:
+    """The parts that a running application holds."""
+    return cast("Sidecar", app.state.sidecar)
 
 
-SidecarDep = Annotated[Sidecar, Depends(_sidecar)]
+def sidecar_of(request: Request) -> Sidecar:
+    """The parts that this request's application holds."""
+    return held_by(request.app)
 
 
-async def _caller(request: Request, sidecar: SidecarDep) -> Caller:
+async def authorize(request: Request, scope: Scope) -> Caller:
+    """Who asks, by the Authorization header. Raises KeyMissingError, KeyUnknownError or ScopeMissingError."""
+    access = sidecar_of(request).access
     authorization = request.headers.get("authorization")
-    if sidecar.access.must_read(authorization):
-        await run_in_threadpool(sidecar.access.read_again)
-    return sidecar.access.caller(authorization)
-
-
-CallerDep = Annotated[Caller, Depends(_caller)]
-
-
-async def _ingest(caller: CallerDep) -> Caller:
-    caller.require(Scope.INGEST)
+    if access.must_read(authorization):
+        await run_in_threadpool(access.read_again)
+    caller = access.caller(authorization)
+    caller.require(scope)
     return caller
 
 
-async def _read(caller: CallerDep) -> Caller:
-    caller.require(Scope.READ)
-    return caller
-
-
-IngestDep = Annotated[Caller, Depends(_ingest)]
-ReadDep = Annotated[Caller, Depends(_read)]
-
-
-async def _body(request: Request, sidecar: SidecarDep) -> bytes:
-    limit = sidecar.settings.max_body_bytes
+async def read_body(request: Request) -> bytes:
+    """The whole body. Raises EncodingUnknownError, or BodyTooLargeError as soon as it is over the limit."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise EncodingUnknownError
+    limit = sidecar_of(request).settings.max_body_bytes
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
@@ -70,4 +64,13 @@ async def _body(request: Request, sidecar: SidecarDep) -> bytes:
     return b"".join(parts)
 
 
-BodyDep = Annotated[bytes, Depends(_body)]
+async def _sidecar(request: Request) -> Sidecar:  # a plain function would be run in a thread
+    return sidecar_of(request)
+
+
+async def _reader(request: Request) -> Caller:
+    return await authorize(request, Scope.READ)
+
+
+SidecarDep = Annotated[Sidecar, Depends(_sidecar)]
+ReadDep = Annotated[Caller, Depends(_reader)]

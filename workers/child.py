@@ -11,7 +11,7 @@ from rq import SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
-from models.load import ScorerConfig, load_scorer
+from models.load import load_scorer
 from models.types import ModelError, Scorer
 from service.core.config import Settings, read_settings
 from service.core.db import Database, require_current
@@ -23,6 +23,7 @@ from service.core.store.taking import TakeLimits
 from workers.jobs import make_resident
 from workers.pipeline import Pipeline
 from workers.progress import EXIT_MISCONFIGURED, Progress
+from workers.scorer import scorer_config
 from workers.ticker import Ticker
 
 LISTEN_S = 1  # how long one blocking look at the queue lasts
@@ -58,7 +59,7 @@ def main() -> int:
         settings = read_settings()
         configure_logging(settings)
         database = _open_database(settings, progress)
-        scorer = load_scorer(_scorer_config(settings)) if database else None
+        scorer = _load_scorer(settings, progress) if database else None
     except (AssayError, ModelError) as error:
         print(f"assay worker: {error}", file=sys.stderr)  # noqa: T201 - before logging is set up
         return EXIT_MISCONFIGURED
@@ -77,13 +78,14 @@ def _stop_on_signals(progress: Progress) -> None:
     signal.signal(signal.SIGINT, stop)
 
 
-def _scorer_config(settings: Settings) -> ScorerConfig:
-    return ScorerConfig(
-        kind=settings.scorer.value,
-        threshold=settings.operating_threshold,
-        max_pairs=settings.max_pairs,
-        threads=settings.threads,
-    )
+def _load_scorer(settings: Settings, progress: Progress) -> Scorer:
+    """The scorer, warm. Raises ModelError."""
+    with progress.beating():  # a model may have to be downloaded first, which takes as long as it takes
+        scorer = load_scorer(scorer_config(settings))
+    commit = scorer.attributes.get("revision")
+    if commit and settings.nli_revision != commit:
+        log.warning("nli_revision_not_pinned", model=settings.nli_model, fix=f"set ASSAY_NLI_REVISION={commit}")
+    return scorer
 
 
 def _open_database(settings: Settings, progress: Progress) -> Database | None:

@@ -1,8 +1,6 @@
 """The command line, `assay`."""
 
-import contextlib
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +9,18 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
+from service.connection import connection_limits, limited
 from service.core.clock import utc_now
-from service.core.config import Settings, read_settings
-from service.core.db import Database, head_revision, require_current, upgrade
-from service.core.errors import AssayError
+from service.core.config import Settings
+from service.core.db import head_revision, require_current, upgrade
 from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, require_valid_key
-from service.core.log import configure_logging
 from service.core.policy import DEFAULT_STRATUM, Policy, Rule, read_policy
 from service.core.store.keys import add_key, all_keys, revoke_key
+from workers.commands.calibrate import calibrate
+from workers.commands.entry import explained as _explained
+from workers.commands.entry import logged_settings as _settings
+from workers.commands.entry import opened_database as _database
+from workers.commands.score import score
 from workers.main import Parent
 from workers.progress import EXIT_REFUSED
 from workers.up import UpOptions, check_port, up
@@ -28,28 +30,8 @@ keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
 db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """Prints an error of ours as a sentence, without a traceback, and exits with status 2."""
-    try:
-        yield
-    except AssayError as error:
-        typer.echo(f"assay: {error.detail}\n  {error.next_step}", err=True)
-        raise typer.Exit(EXIT_REFUSED) from None
-
-
-def _settings() -> Settings:
-    settings = read_settings()
-    configure_logging(settings)
-    return settings
-
-
-@contextlib.contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
-    with contextlib.closing(Database(settings.database_url.get_secret_value())) as database:
-        yield database
+app.command()(calibrate)
+app.command()(score)
 
 
 @app.command("up")
@@ -75,6 +57,8 @@ def serve() -> None:
         config = uvicorn.Config(
             "service.app:from_environment",
             factory=True,
+            http=limited(connection_limits(settings)),
+            ws="none",
             host=settings.host.strip("[]"),
             port=settings.port,
             log_config=None,

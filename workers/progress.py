@@ -1,11 +1,14 @@
 """Progress: how a worker tells its parent that it is alive, and learns that it should stop."""
 
+import contextlib
 import os
 import threading
 import time
+from collections.abc import Iterator
 
 EXIT_MISCONFIGURED = 78  # EX_CONFIG: the parent must not start the worker again
 EXIT_REFUSED = 2  # a command that was refused, with a sentence on standard error
+BEATING_S = 5.0  # between beats of work that cannot report its own
 GRACE_S = 8.0  # for what is held when a stop is asked for
 
 
@@ -40,6 +43,23 @@ class Progress:
         self.beat()
         if time.monotonic() > self._stop_at:
             raise StoppedError
+
+    @contextlib.contextmanager
+    def beating(self) -> Iterator[None]:
+        """Beats by itself meanwhile."""
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait(BEATING_S):
+                self.beat()
+
+        thread = threading.Thread(target=beat, name="beating", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
     def request_stop(self) -> None:
         """Asks to stop: what is held may be finished within the grace."""

@@ -1,8 +1,6 @@
 """The OpenVINO backend: an int8 cross-encoder on the processor."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +8,13 @@ import numpy as np
 import openvino as ov
 
 from models.batching import make_batches
-from models.softmax import softmax
+from models.labels import head_of, read_names
 from models.types import EncodedPair, ModelError, Probability
 
 # Padded tokens that one inference holds: enough to keep the processor busy, little enough to report progress often.
 _BATCH_TOKENS = 1024
 # Shapes that the runtime keeps prepared; its own default of 5,000 took 90 MB more and was no faster.
 _PREPARED_SHAPES = 200
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Labels:
-    """Where each class stands in the model's answer."""
-
-    entailment: int
-    neutral: int
-    contradiction: int
-
-
-def read_labels(config: Path) -> Labels:
-    """The order of the classes by the model's own `config.json`. Raises ModelError when it does not say."""
-    try:
-        named = json.loads(config.read_text(encoding="utf-8"))["id2label"]
-        positions = {str(label).lower(): int(position) for position, label in named.items()}
-        return Labels(**positions)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"{config} must name the labels entailment, neutral and contradiction in id2label ({error})"
-        ) from error
 
 
 class OpenvinoBackend:
@@ -49,7 +26,7 @@ class OpenvinoBackend:
 
     def __init__(self, folder: Path, threads: int) -> None:
         """Compiles the model and reads one pair. `threads` 0 means all cores. Raises ModelError."""
-        self._labels = read_labels(folder / "config.json")
+        self._head = head_of(read_names(folder / "config.json"))
         core = ov.Core()
         options: dict[str, Any] = {
             "NUM_STREAMS": 1,
@@ -87,7 +64,7 @@ class OpenvinoBackend:
             for index, logits in zip(
                 batch.indices, self._infer([pairs[index] for index in batch.indices], batch.padded_length), strict=True
             ):
-                found[index] = self._probability(logits)
+                found[index] = self._head.probability(logits)
             progress()
         return [found[index] for index in range(len(pairs))]
 
@@ -110,11 +87,3 @@ class OpenvinoBackend:
             raise ModelError(f"the model could not be run: {error}") from error
         rows: list[list[float]] = answer[0].tolist()
         return rows
-
-    def _probability(self, logits: Sequence[float]) -> Probability:
-        probabilities = softmax(logits)
-        return Probability(
-            entailment=probabilities[self._labels.entailment],
-            neutral=probabilities[self._labels.neutral],
-            contradiction=probabilities[self._labels.contradiction],
-        )

@@ -10,12 +10,12 @@ lowest score at which 95% of supported responses, on average over the sets, are 
 import argparse
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.calibrate import BALANCED, Calibration, save_calibration
-from models.load import ScorerConfig, load_nli
+from models.calibrate import BALANCED, UNCALIBRATED, Calibration, save_calibration
+from models.load import ScorerConfig, load_model, make_nli
 from models.training.figures import Marked, balanced_point, mark, strict_point
 from models.training.rows import Row, read_rows, set_name
 from models.types import Scored, Scorer
@@ -24,9 +24,6 @@ _SEED = 7
 _SPECIFICITY = 0.95
 _ROWS_PER_CALL = 50
 _EDGE = 1e-6
-
-# Before calibration the score is 1 - entailment itself.
-_PLAIN = Calibration(slope=1.0, intercept=0.0, strict=1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,21 +42,21 @@ def logit(score: float) -> float:
     return math.log(bounded / (1 - bounded))
 
 
-def measure(scorer: Scorer, path: Path, limit: int) -> Measured:
-    """Scores at most `limit` rows of the set at `path`."""
-    rows = read_rows(path, limit, _SEED)
+def measure(scorer: Scorer, name: str, rows: Sequence[Row], progress: Callable[[int], None]) -> Measured:
+    """Scores the rows of one set; calls `progress` with how many are done. Raises ValueError for rows of one label."""
     scored: list[tuple[Row, float]] = []
     for at in range(0, len(rows), _ROWS_PER_CALL):
         part = rows[at : at + _ROWS_PER_CALL]
-        outcomes = scorer.score([row.item() for row in part], lambda: None)
+        outcomes = scorer.score([row.item for row in part], lambda: None)
         scored.extend(
             (row, outcome.score) for row, outcome in zip(part, outcomes, strict=True) if isinstance(outcome, Scored)
         )
+        progress(at + len(part))
     halves = [
         mark([score for _, score in half], [row.supported for row, _ in half])
         for half in ([pair for pair in scored if _chooses(pair[0]) is side] for side in (True, False))
     ]
-    return Measured(name=set_name(path), choosing=halves[0], reporting=halves[1], left_out=len(rows) - len(scored))
+    return Measured(name=name, choosing=halves[0], reporting=halves[1], left_out=len(rows) - len(scored))
 
 
 def choose(sets: Sequence[Marked]) -> Calibration:
@@ -94,7 +91,7 @@ def fit_slope(sets: Sequence[Marked]) -> float:
 
 def table(sets: Sequence[Measured], calibration: Calibration) -> str:
     """The figures on the reporting halves as a Markdown table."""
-    points = [_plain_score(calibration, BALANCED), _plain_score(calibration, calibration.strict)]
+    points = [_plain_score(calibration, calibration.threshold(point)) for point in ("balanced", "strict")]
     lines = [
         "| set | rows | AUC | specificity | sensitivity | BA | strict specificity | strict sensitivity | left out |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -118,19 +115,25 @@ def main() -> None:
     parser.add_argument("--rows-each", type=int, default=600)
     arguments = parser.parse_args()
 
-    scorer = load_nli(ScorerConfig(folder=arguments.model), _PLAIN)
-    sets = [measure(scorer, path, arguments.rows_each) for path in arguments.data]
+    config = ScorerConfig(folder=arguments.model, threshold="balanced")
+    model = load_model(config)
+    scorer = make_nli(config, model, UNCALIBRATED)
+    sets = [
+        measure(scorer, set_name(path), read_rows(path, arguments.rows_each, _SEED), lambda _: None)
+        for path in arguments.data
+    ]
     calibration = choose([measured.choosing for measured in sets])
-    save_calibration(calibration, arguments.model / "calibration.json")
+    save_calibration(calibration, arguments.model / "calibration.json", model.digest)
     print(calibration)
     print(f"balanced: entailment {1 - _plain_score(calibration, BALANCED):.3f}")
-    print(f"strict: entailment {1 - _plain_score(calibration, calibration.strict):.3f}")
+    print(f"strict: entailment {1 - _plain_score(calibration, calibration.threshold('strict')):.3f}")
     print(table(sets, calibration))
 
 
 def _chooses(row: Row) -> bool:
     """Whether the row's document is of the half that chooses; the same on every machine."""
-    return hashlib.sha256(row.premise.encode()).digest()[0] % 2 == 0
+    document = "\n".join(context.text for context in row.item.contexts)
+    return hashlib.sha256(document.encode()).digest()[0] % 2 == 0
 
 
 def _just_below(sets: Sequence[Marked], threshold: float) -> float:

@@ -10,6 +10,7 @@ import json
 import random
 import shutil
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ import openvino as ov
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from models.backends.openvino import OpenvinoBackend, read_labels
+from models.backends.openvino import OpenvinoBackend
 from models.batching import padded_length
+from models.labels import head_of, read_names
 from models.pairs import Limits, Plan, Planner
-from models.softmax import softmax
 from models.tokens import WordPieceEncoder
 from models.training.rows import read_rows
 from models.types import EncodedPair, ModelError
@@ -47,7 +48,7 @@ def real_pairs(encoder: WordPieceEncoder, paths: Sequence[Path], rows_each: int)
     pairs = [
         encoder.join(reading.ids, claim.ids)
         for path in paths
-        for plan in (planner.plan(row.item()) for row in read_rows(path, rows_each, _SEED))
+        for plan in (planner.plan(row.item) for row in read_rows(path, rows_each, _SEED))
         if isinstance(plan, Plan)
         for claim in plan.claims
         for reading in claim.readings
@@ -76,17 +77,16 @@ def quantise(model: Any, pairs: Sequence[EncodedPair], alpha: float) -> ov.Model
 
 def agreement(model: Any, folder: Path, pairs: Sequence[EncodedPair]) -> str:
     """How nearly the int8 model in `folder` answers as the float32 checkpoint does, as one line."""
-    labels = read_labels(folder / "config.json")
+    head = head_of(read_names(folder / "config.json"))
     quantised = OpenvinoBackend(folder, threads=0).predict(pairs, lambda: None)
     same, gaps = 0, []
     with torch.inference_mode():
         for pair, answer in zip(pairs, quantised, strict=True):
             inputs = {name: torch.from_numpy(array) for name, array in arrays(pair).items()}
-            full = softmax(model(**inputs).logits[0].tolist())
-            three = (full[labels.entailment], full[labels.neutral], full[labels.contradiction])
-            mine = (answer.entailment, answer.neutral, answer.contradiction)
-            same += int(np.argmax(three)) == int(np.argmax(mine))
-            gaps.append(abs(three[0] - mine[0]))
+            full = astuple(head.probability(model(**inputs).logits[0].tolist()))
+            mine = astuple(answer)
+            same += int(np.argmax(full)) == int(np.argmax(mine))
+            gaps.append(abs(full[0] - mine[0]))
     return (
         f"{len(pairs)} held-out pairs: same class {same / len(pairs):.1%}; "
         f"entailment differs by {np.mean(gaps):.3f} on average, {np.quantile(gaps, 0.95):.3f} at the 95th percentile"

@@ -1,4 +1,4 @@
-"""The row: one premise and hypothesis of a data set with its label, as JSON lines."""
+"""The row: a response beside its contexts, and whether these support it, as JSON lines."""
 
 import gzip
 import json
@@ -15,27 +15,15 @@ _SUPPORTED = {"supported", "entailment"}
 class Row:
     """One labelled example."""
 
-    premise: str
-    hypothesis: str
+    item: Item
     supported: bool
-
-    def item(self) -> Item:
-        """The row as a response to check against one context."""
-        return Item(response=self.hypothesis, contexts=(Context(id="0", text=self.premise),))
 
 
 def read_rows(path: Path, limit: int, seed: int) -> list[Row]:
     """At most `limit` rows of the gzipped file, drawn by `seed`; the same every time."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         read = [json.loads(line) for line in lines]
-    rows = [
-        Row(
-            premise=row["premise"],
-            hypothesis=row["hypothesis"],
-            supported=row["label"] in _SUPPORTED,
-        )
-        for row in read
-    ]
+    rows = [Row(item=_item(row["premise"], row["hypothesis"]), supported=row["label"] in _SUPPORTED) for row in read]
     draw = random.Random(f"{seed} {set_name(path)}")  # noqa: S311 (a draw, no secret)
     chosen = draw.sample(range(len(rows)), min(limit, len(rows)))
     return [rows[index] for index in sorted(chosen)]
@@ -44,3 +32,7 @@ def read_rows(path: Path, limit: int, seed: int) -> list[Row]:
 def set_name(path: Path) -> str:
     """The data set's name: its file name without the endings."""
     return path.name.split(".")[0]
+
+
+def _item(premise: str, hypothesis: str) -> Item:
+    return Item(response=hypothesis, contexts=(Context(id="0", text=premise),))

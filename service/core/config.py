@@ -23,7 +23,7 @@ class Auth(StrEnum):
 class ScorerKind(StrEnum):
     """Which scorer the workers load."""
 
-    NLI = "nli"  # the bundled cross-encoder
+    NLI = "nli"  # a cross-encoder, the bundled one unless another is named
     FAKE = "fake"  # word overlap and rehearsed failures; for tests and demonstrations
 
 
@@ -68,6 +68,10 @@ class Settings(BaseSettings):
 
     max_body_bytes: Annotated[int, Field(ge=1_024)] = 32 * 1024 * 1024
     """Largest request body in bytes."""
+    body_timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    """Seconds in which a request body must have come; headers, and reading an answer, get 10 s of it at most."""
+    max_connections: Annotated[int, Field(ge=8, le=100_000)] = 4_096
+    """Most connections at once; one more is answered 429 and closed. Keep it below the limit of open files."""
     max_batch_items: Annotated[int, Field(ge=1, le=10_000)] = 1_000
     """Most submissions in one `POST /score/batch`."""
     max_contexts: Annotated[int, Field(ge=1)] = 100
@@ -81,6 +85,14 @@ class Settings(BaseSettings):
 
     scorer: ScorerKind = ScorerKind.NLI
     """`nli` (the bundled model) or `fake` (no model; for tests)."""
+    nli_model: str = ""
+    """Another NLI model: a Hugging Face name or a folder; needs the extra `hf`. Empty: the bundled one. docs/models.md."""
+    nli_revision: str = ""
+    """Commit, tag or branch of `ASSAY_NLI_MODEL` on the hub. Give a commit; without one every start takes the newest."""
+    nli_labels: str = ""
+    """What the outputs of `ASSAY_NLI_MODEL` mean, comma-separated in order, where its own configuration does not say."""
+    nli_calibration: Path | None = None
+    """File that `assay calibrate` wrote for the model; without one another model has no `strict` threshold."""
     threshold: str = "strict"
     """Operating threshold: `strict` (95% specificity per response), `balanced` (0.5), or a number in 0..1."""
     max_pairs: Annotated[int, Field(ge=1)] = 1_024

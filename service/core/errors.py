@@ -6,11 +6,14 @@ AssayError
 ├── QueryInvalidError                                             400
 ├── KeyMissingError, KeyUnknownError                              401
 ├── ScopeMissingError, HostRefusedError                           403
-├── SampleUnknownError                                            404
+├── SampleUnknownError, ClientSamplingOffError                    404
+├── RequestTooSlowError, BodyTooSlowError                         408
 ├── SampleConflictError                                           409
 ├── BodyTooLargeError                                             413
+├── EncodingUnknownError                                          415
 ├── PayloadInvalidError                                           422
 ├── OverloadedError                                               429
+├── HeadersTooLargeError                                          431
 └── StoreUnavailableError                                         503
 """
 
@@ -109,11 +112,46 @@ class SampleConflictError(AssayError):
     next_step = "Send a new id, or the same body."
 
 
+class ClientSamplingOffError(AssayError):
+    """The policy lets no client decide."""
+
+    code = "client_sampling_off"
+    next_step = "Send every submission; the sidecar decides. `client_side = true` under [sampling] turns it on."
+
+
 class BodyTooLargeError(AssayError):
     """The request body is too large."""
 
     code = "body_too_large"
     next_step = "Send fewer or smaller submissions, or raise ASSAY_MAX_BODY_BYTES."
+
+
+class EncodingUnknownError(AssayError):
+    """The request body is compressed."""
+
+    code = "encoding_unknown"
+    next_step = "Send the body as it is, without Content-Encoding."
+
+
+class RequestTooSlowError(AssayError):
+    """No complete request came in time."""
+
+    code = "request_too_slow"
+    next_step = "Send the request line and all headers at once."
+
+
+class BodyTooSlowError(AssayError):
+    """The request body did not come in time."""
+
+    code = "body_too_slow"
+    next_step = "Send it faster or in smaller batches, or raise ASSAY_BODY_TIMEOUT_S."
+
+
+class HeadersTooLargeError(AssayError):
+    """The request's headers are too large."""
+
+    code = "headers_too_large"
+    next_step = "Send fewer or shorter headers; 64 KiB are accepted."
 
 
 class PayloadInvalidError(AssayError):

@@ -52,6 +52,7 @@ class Sampling(_Part):
     rate: Rate = DEFAULT_RATE
     salt: str = ""  # goes into the version that every decision carries: choose a long random one
     rules: tuple[Rule, ...] = ()
+    client_side: bool = True  # whether clients may decide themselves: they are told salt and rules; scope `ingest`
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:
@@ -70,7 +71,8 @@ class Policy(_Part):
     @property
     def version(self) -> str:
         """Digest of the policy's meaning: comments and order of keys do not change it."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        meant = self.model_dump(mode="json", exclude={"sampling": {"client_side"}})  # who decides changes no decision
+        canonical = json.dumps(meant, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def stratum(self, fields: Mapping[str, str]) -> tuple[str, float]:
@@ -79,6 +81,16 @@ class Policy(_Part):
             if rule.matches(fields):
                 return rule.name, rule.rate
         return DEFAULT_STRATUM, self.sampling.rate
+
+
+def tenant_rules(policy: Policy, tenant: str) -> list[tuple[Rule, dict[str, list[str]]]]:
+    """The rules that can match this tenant's submissions, each with its conditions but the one on the tenant."""
+    found = []
+    for rule in policy.sampling.rules:
+        match = {name: [wanted] if isinstance(wanted, str) else list(wanted) for name, wanted in rule.match.items()}
+        if tenant in match.pop("tenant", [tenant]):
+            found.append((rule, match))
+    return found
 
 
 def parse_policy(text: str) -> Policy:

@@ -9,7 +9,7 @@ from service.core.estimate import Cell, Estimate, bounds, estimate
 from service.core.store.rates import ScoreRow, StateRow, Stretch, Unit
 from service.core.tables import Outcome, State
 
-UNKNOWN = (State.PENDING, State.UNSCORED, Outcome.REJECTED_OVERLOAD)
+UNKNOWN = (State.PENDING, State.UNSCORED, Outcome.REJECTED_OVERLOAD, Outcome.DROPPED_BY_CLIENT)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +19,7 @@ class Counts:
     submitted: int
     sampled_out: int
     rejected_overload: int
+    dropped_by_client: int
     pending: int
     scored: int  # under the bucket's fingerprint
     scored_by_others: int
@@ -106,6 +107,7 @@ def _count(states: list[StateRow], scored_here: int) -> Counts:
         submitted=sum(n for outcome, n in total.items() if outcome != Outcome.DUPLICATE),
         sampled_out=total[Outcome.SAMPLED_OUT],
         rejected_overload=total[Outcome.REJECTED_OVERLOAD],
+        dropped_by_client=total[Outcome.DROPPED_BY_CLIENT],
         pending=total[State.PENDING],
         scored=scored_here,
         scored_by_others=total[State.SCORED] - scored_here,

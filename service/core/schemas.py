@@ -35,11 +35,13 @@ Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True, ge=0, le=2**53)]
 
 
-class _Sent(BaseModel):
+class Sent(BaseModel):
+    """What a caller sends: unknown fields are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ContextSent(_Sent):
+class ContextSent(Sent):
     """One retrieved passage."""
 
     id: Label | None = None
@@ -47,14 +49,22 @@ class ContextSent(_Sent):
     score: Finite | None = None
 
 
-class Usage(_Sent):
+class Usage(Sent):
     """Tokens that the answer cost."""
 
     input_tokens: Count | None = None
     output_tokens: Count | None = None
 
 
-class Submission(_Sent):
+class ClientDecision(Sent):
+    """That the caller's own process chose this submission, by the policy that `GET /sampling` gave it."""
+
+    policy_version: Annotated[str, Field(pattern=r"^[0-9A-Za-z._-]{1,64}$")]
+    stratum: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    inclusion_probability: Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)]
+
+
+class Submission(Sent):
     """One (question, contexts, response) with its metadata."""
 
     id: Identifier | None = None
@@ -78,6 +88,7 @@ class Submission(_Sent):
     tags: Annotated[dict[Name, Annotated[str, Field(max_length=200)]], Field(max_length=MAX_TAGS)] = {}
     features: Annotated[dict[Name, Finite], Field(max_length=MAX_FEATURES)] = {}
     occurred_at: AwareDatetime | None = None
+    sampling: ClientDecision | None = None
 
 
 class DecisionAnswer(BaseModel):
@@ -123,8 +134,8 @@ class ProbabilityAnswer(BaseModel):
     """NLI probabilities of the deciding pair."""
 
     entailment: float
-    neutral: float
-    contradiction: float
+    neutral: float | None
+    contradiction: float | None
 
 
 class EvidenceAnswer(BaseModel):
@@ -201,6 +212,7 @@ class CountsAnswer(BaseModel):
     submitted: int
     sampled_out: int
     rejected_overload: int
+    dropped_by_client: int
     pending: int
     scored: int
     scored_by_others: int  # scored, but under another fingerprint than this bucket's

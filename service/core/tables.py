@@ -50,6 +50,7 @@ class Outcome(StrEnum):
     SAMPLED_OUT = "sampled_out"  # not chosen
     DUPLICATE = "duplicate"  # the same sample sent again
     REJECTED_OVERLOAD = "rejected_overload"  # chosen, but too many rows were pending
+    DROPPED_BY_CLIENT = "dropped_by_client"  # chosen, or not decided yet, and given up in the client's own process
 
 
 samples = Table(

@@ -1,11 +1,14 @@
 """Problems: the one table from error to HTTP status, and RFC 9457 answers."""
 
+from typing import Any
+
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from service.core import errors
 from service.core.log import log, where
+from service.core.problem import problem_answer
 from service.core.schemas import ProblemAnswer
 
 STATUS: dict[type[errors.AssayError], int] = {
@@ -15,10 +18,15 @@ STATUS: dict[type[errors.AssayError], int] = {
     errors.ScopeMissingError: 403,
     errors.HostRefusedError: 403,
     errors.SampleUnknownError: 404,
+    errors.ClientSamplingOffError: 404,
+    errors.RequestTooSlowError: 408,
+    errors.BodyTooSlowError: 408,
     errors.SampleConflictError: 409,
     errors.BodyTooLargeError: 413,
+    errors.EncodingUnknownError: 415,
     errors.PayloadInvalidError: 422,
     errors.OverloadedError: 429,
+    errors.HeadersTooLargeError: 431,
     errors.StoreUnavailableError: 503,
     # Raised at start only; here so that the table is whole.
     errors.SettingsInvalidError: 500,
@@ -26,31 +34,36 @@ STATUS: dict[type[errors.AssayError], int] = {
     errors.StartRefusedError: 500,
     errors.SchemaMismatchError: 500,
 }
+PROBLEM: dict[str, Any] = {"model": ProblemAnswer, "content": {"application/problem+json": {}}}
+FAILURES: dict[int | str, dict[str, Any]] = {
+    401: PROBLEM | {"description": "The API key is missing or unknown."},
+    403: PROBLEM | {"description": "The API key lacks the scope, or the Host header is foreign."},
+    413: PROBLEM | {"description": "The body is too large."},
+    422: PROBLEM | {"description": "The body is not valid; `field` names where."},
+    503: PROBLEM | {"description": "The database did not answer. Retry with the same id."},
+}
+READ_FAILURES: dict[int | str, dict[str, Any]] = {k: v for k, v in FAILURES.items() if k in {401, 403, 503}}
 RETRY_AFTER_S = {429: "5", 503: "2"}
 MEDIA_TYPE = "application/problem+json"
 
 
 def problem(error: errors.AssayError, sample_id: str | None = None) -> ProblemAnswer:
     """The answer for an error."""
-    return ProblemAnswer(
-        type=f"urn:assay:problem:{error.code}",
-        title=(type(error).__doc__ or "").strip(),
-        status=STATUS[type(error)],
-        code=error.code,
-        detail=error.detail,
-        field=error.field,
-        next_step=error.next_step,
-        id=sample_id,
-    )
+    return problem_answer(error, STATUS[type(error)], sample_id)
 
 
 def problem_response(error: errors.AssayError, sample_id: str | None = None) -> JSONResponse:
     """The HTTP response for an error."""
     answer = problem(error, sample_id)
-    headers = {"Retry-After": RETRY_AFTER_S[answer.status]} if answer.status in RETRY_AFTER_S else {}
-    if answer.status == 401:  # noqa: PLR2004 - the status's own number says it best
+    return JSONResponse(answer.model_dump(), answer.status, headers_of(answer.status), media_type=MEDIA_TYPE)
+
+
+def headers_of(status: int) -> dict[str, str]:
+    """The headers that belong to a problem's status."""
+    headers = {"Retry-After": RETRY_AFTER_S[status]} if status in RETRY_AFTER_S else {}
+    if status == 401:  # noqa: PLR2004 - the status's own number says it best
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(answer.model_dump(), answer.status, headers, media_type=MEDIA_TYPE)
+    return headers
 
 
 async def on_assay_error(request: Request, error: Exception) -> JSONResponse:

@@ -1,8 +1,5 @@
 """The rate: `GET /hallucination-rate`."""
 
-import re
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -10,37 +7,16 @@ from fastapi import APIRouter, Query, Request
 from service import examples
 from service.core.clock import utc_now
 from service.core.errors import QueryInvalidError
-from service.core.estimate import METHOD
-from service.core.rates import Bucket, make_buckets
-from service.core.schemas import BucketAnswer, CountsAnswer, RateAnswer, RatesAnswer
-from service.core.store.rates import DIMENSIONS, Stretch, Unit, read_scores, read_states
-from service.routes.score import PROBLEM, READ_FAILURES
+from service.core.rate_answer import answer_rates
+from service.core.rate_query import RateQuery
+from service.core.schemas import RatesAnswer
+from service.core.store.rates import DIMENSIONS
+from service.routes.problem import PROBLEM, READ_FAILURES
 from service.state import ReadDep, SidecarDep
 
 router = APIRouter(tags=["rates"])
 
-MAX_BUCKETS = 2_000
-MINUTE = timedelta(minutes=1)
-UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 PARAMETERS = {"from", "to", "window", "granularity", "group_by", "unit", "confidence"}
-ESTIMAND = {
-    Unit.RESPONSE: (
-        "flagged rate: the share that this scorer would flag of all checkable submissions "
-        "(those not `not_applicable`), by the process that produced this traffic"
-    ),
-    Unit.CLAIM: (
-        "flagged claim rate: the share that this scorer would flag of all checkable claims in checkable submissions, "
-        "by the process that produced this traffic"
-    ),
-}
-INTERVAL_COVERS = (
-    "sampling error only, of submissions taken as independent (also within one trace); not the scorer's own mistakes, "
-    "and not `pending`, `unscored` and `rejected_overload` submissions: for these see the bounds"
-)
-BOUNDS_COVER = (
-    "the rate of the sample if none, and if all, of `pending`, `unscored`, `rejected_overload` and `scored_by_others` "
-    "were flagged; null for claims"
-)
 
 
 @router.get(
@@ -69,109 +45,14 @@ def hallucination_rate(  # noqa: PLR0913, PLR0917 - one argument a query paramet
     unknown = sorted(set(request.query_params) - PARAMETERS)
     if unknown:
         raise QueryInvalidError(f"There is no parameter {unknown[0][:50]!r}.", field=unknown[0][:50])
-    stretch = _stretch(caller.tenant, start, to, window, granularity, group_by)
-    share, level = _unit(unit), _confidence(confidence)
-    with sidecar.database.read() as connection:
-        states = read_states(connection, stretch)
-        scored = read_scores(connection, stretch, share)
-    buckets = make_buckets(stretch, share, level, states=states, scored=scored)
-    return RatesAnswer(
-        estimand=ESTIMAND[share],
-        interval_covers=INTERVAL_COVERS,
-        bounds_cover=BOUNDS_COVER,
-        unit=share,
-        confidence=level,
-        start=stretch.start,
-        end=stretch.end,
-        granularity_s=stretch.width_s,
-        group_by=list(stretch.group_by),
-        buckets=[_bucket(bucket) for bucket in buckets],
+    query = RateQuery(
+        tenant=caller.tenant,
+        start=start,
+        to=to,
+        window=window,
+        granularity=granularity,
+        group_by=group_by,
+        unit=unit,
+        confidence=confidence,
     )
-
-
-def _bucket(bucket: Bucket) -> BucketAnswer:
-    flagged = bucket.flagged
-    return BucketAnswer(
-        start=bucket.start,
-        end=bucket.end,
-        group=dict(bucket.group),
-        fingerprint=bucket.fingerprint,
-        flagged=RateAnswer(rate=flagged.rate, ci_low=flagged.low, ci_high=flagged.high, method=METHOD),
-        hallucination=None,
-        counts=CountsAnswer(**asdict(bucket.counts)),
-        effective_n=flagged.effective_n,
-        bound_low=bucket.bound_low,
-        bound_high=bucket.bound_high,
-    )
-
-
-def _stretch(
-    tenant: str, start: str | None, to: str | None, window: str | None, granularity: str | None, group_by: str | None
-) -> Stretch:
-    if start is not None and window is not None:
-        raise QueryInvalidError("Give `from` or `window`, not both.", field="window")
-    end = _time(to, "to") if to is not None else utc_now()
-    begin = _time(start, "from") if start is not None else _before(end, _duration(window or "24h", "window"))
-    begin, end = _floor(begin), _ceil(end)
-    if begin >= end:
-        raise QueryInvalidError("`from` must be before `to`.", field="from")
-    width = _duration(granularity, "granularity") if granularity else end - begin
-    if width % MINUTE:
-        raise QueryInvalidError("Must be whole minutes.", field="granularity")
-    if (end - begin) / width > MAX_BUCKETS:
-        raise QueryInvalidError(f"More than {MAX_BUCKETS} buckets. Ask for wider ones.", field="granularity")
-    groups = tuple(dict.fromkeys(name.strip() for name in group_by.split(","))) if group_by else ()
-    for name in groups:
-        if name not in DIMENSIONS:
-            raise QueryInvalidError(f"Unknown dimension {name[:50]!r}; use {', '.join(DIMENSIONS)}.", field="group_by")
-    return Stretch(tenant=tenant, start=begin, end=end, width_s=int(width.total_seconds()), group_by=groups)
-
-
-def _time(text: str, field: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text.replace(" ", "+"))  # a + in a URL arrives as a space
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or not 1970 <= moment.year < 9000:  # noqa: PLR2004 - years
-        raise QueryInvalidError("Must be an ISO 8601 time with a zone, such as 2026-11-01T00:00:00Z.", field=field)
-    return moment.astimezone(UTC)
-
-
-def _before(end: datetime, duration: timedelta) -> datetime:
-    try:
-        return end - duration
-    except OverflowError:
-        raise QueryInvalidError("Reaches back too far.", field="window") from None
-
-
-def _duration(text: str, field: str) -> timedelta:
-    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
-    if match is None or int(match[1]) == 0:
-        raise QueryInvalidError("Must be a whole number and s, m, h, d or w, such as 30m, 24h or 7d.", field=field)
-    return timedelta(seconds=int(match[1]) * UNITS[match[2]])
-
-
-def _floor(moment: datetime) -> datetime:
-    return moment.replace(second=0, microsecond=0)
-
-
-def _ceil(moment: datetime) -> datetime:
-    floor = _floor(moment)
-    return floor if floor == moment else floor + MINUTE
-
-
-def _unit(text: str) -> Unit:
-    try:
-        return Unit(text)
-    except ValueError:
-        raise QueryInvalidError("Must be response or claim.", field="unit") from None
-
-
-def _confidence(text: str) -> float:
-    try:
-        level = float(text)
-    except ValueError:
-        level = 0.0
-    if not 0.5 <= level <= 0.9999:  # noqa: PLR2004 - stated in the message
-        raise QueryInvalidError("Must be a number between 0.5 and 0.9999.", field="confidence")
-    return level
+    return answer_rates(sidecar.database, query, utc_now())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.backends.openvino import Labels, OpenvinoBackend, read_labels
+from models.backends.openvino import OpenvinoBackend
 from models.load import BUNDLED, ScorerConfig, load_scorer
 from models.tokens import WordPieceEncoder
 from models.types import (
@@ -103,13 +103,10 @@ def test_too_long_a_pair_is_refused(backend: OpenvinoBackend) -> None:
 
 
 def test_labels_come_from_the_config(tmp_path: Path) -> None:
-    """The order of the classes is the model's own; without it nothing is loaded."""
-    config = tmp_path / "config.json"
-    config.write_text('{"id2label": {"0": "CONTRADICTION", "1": "Entailment", "2": "neutral"}}')
-    assert read_labels(config) == Labels(entailment=1, neutral=2, contradiction=0)
-    config.write_text('{"id2label": {"0": "LABEL_0"}}')
-    with pytest.raises(ModelError, match="must name the labels"):
-        read_labels(config)
+    """Labels that say nothing are not guessed: nothing is loaded."""
+    (tmp_path / "config.json").write_text('{"id2label": {"0": "LABEL_0"}}')
+    with pytest.raises(ModelError, match="does not say what each means"):
+        OpenvinoBackend(tmp_path, threads=1)
 
 
 def test_no_model_is_a_model_error(tmp_path: Path) -> None:

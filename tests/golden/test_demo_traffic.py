@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from service.core.config import Settings
+from service.core.payload import validate_submission
 from service.core.policy import read_policy
-from service.payload import validate_submission
 from workers.demo import MADE_UP, POLICY, TRAFFIC, DemoPair, read_pairs
 
 FILES = sorted(TRAFFIC.glob("*.json"))

@@ -46,7 +46,7 @@ def test_decisions_are_counted(start: Start) -> None:
         name: value(text, f'assay_submissions_total{{decision="{name}"}}')
         for name in ("sampled", "rejected_overload", "duplicate", "sampled_out")
     }
-    assert found == {"sampled": 1.0, "rejected_overload": 1.0, "duplicate": 1.0, "sampled_out": None}
+    assert found == {"sampled": 1.0, "rejected_overload": 1.0, "duplicate": 1.0, "sampled_out": 0.0}
 
 
 def test_requests_are_timed_by_template(start: Start) -> None:

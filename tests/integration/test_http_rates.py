@@ -91,6 +91,7 @@ class TestRate:
             "submitted": 11,
             "sampled_out": 6,
             "rejected_overload": 0,
+            "dropped_by_client": 0,
             "pending": 1,
             "scored": 2,
             "scored_by_others": 0,

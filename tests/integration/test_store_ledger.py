@@ -1,6 +1,5 @@
 """The ledger in the store: each flush counts once, and flushes add up."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import func, select
@@ -61,16 +60,16 @@ def test_replicas_add_up(database: Database) -> None:
 def test_keys_are_counted_apart(database: Database) -> None:
     """Every field of a key keeps its own count."""
     others = [
-        replace(KEY, minute=NOW + timedelta(minutes=1)),
-        replace(KEY, tenant="two"),
-        replace(KEY, outcome=Outcome.DUPLICATE),
-        replace(KEY, stratum="s"),
-        replace(KEY, inclusion_probability=0.1),
-        replace(KEY, policy_version="v2"),
-        replace(KEY, model="m"),
-        replace(KEY, release="r"),
-        replace(KEY, prompt_version="p"),
-        replace(KEY, route="o"),
+        KEY._replace(minute=NOW + timedelta(minutes=1)),
+        KEY._replace(tenant="two"),
+        KEY._replace(outcome=Outcome.DUPLICATE),
+        KEY._replace(stratum="s"),
+        KEY._replace(inclusion_probability=0.1),
+        KEY._replace(policy_version="v2"),
+        KEY._replace(model="m"),
+        KEY._replace(release="r"),
+        KEY._replace(prompt_version="p"),
+        KEY._replace(route="o"),
     ]
     add(database, "r1", 1, dict.fromkeys((KEY, *others), 2))
     add(database, "r1", 2, dict.fromkeys((KEY, *others), 1))
@@ -91,7 +90,7 @@ def test_a_failed_flush_leaves_nothing(database: Database) -> None:
 
 def test_flushes_at_once_neither_block_nor_get_lost(database: Database) -> None:
     """Threads that add to the same rows in opposite order all come through, and everything adds up."""
-    keys = [replace(KEY, route=f"route-{n}") for n in range(30)]
+    keys = [KEY._replace(route=f"route-{n}") for n in range(30)]
 
     def work(number: int) -> None:
         for sequence in range(10):

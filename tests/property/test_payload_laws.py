@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from service.core.config import Settings
 from service.core.errors import PayloadInvalidError
+from service.core.payload import ALIASES, parse_batch, parse_submission
 from service.core.schemas import Submission
-from service.payload import ALIASES, parse_batch, parse_submission
 from tests.property.strategies import BODIES, LAW, SUBMISSIONS, TEXTS
 
 SETTINGS = Settings()

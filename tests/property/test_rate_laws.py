@@ -25,6 +25,7 @@ def places(counts: Counts) -> int:
         (
             counts.sampled_out,
             counts.rejected_overload,
+            counts.dropped_by_client,
             counts.pending,
             counts.scored,
             counts.scored_by_others,
@@ -161,10 +162,11 @@ def test_null_exactly_where_nothing_is_scored(rows: tuple[list[StateRow], list[S
 @LAW
 @given(stretches())
 def test_only_what_is_unknown_opens_the_bounds(rows: tuple[list[StateRow], list[ScoreRow]]) -> None:
-    """The bounds are apart exactly where something is pending, unscored, rejected or scored by others."""
+    """The bounds are apart exactly where something is pending, unscored, rejected, dropped or scored by others."""
     for bucket in buckets(rows):
         counts = bucket.counts
-        unknown = counts.pending + counts.unscored + counts.rejected_overload + counts.scored_by_others
+        unknown = counts.pending + counts.unscored + counts.rejected_overload + counts.dropped_by_client
+        unknown += counts.scored_by_others
         if bucket.bound_low is not None and bucket.bound_high is not None:
             assert (bucket.bound_high - bucket.bound_low > CLOSE) == (unknown > 0)
         else:

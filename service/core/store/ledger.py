@@ -1,18 +1,20 @@
 """The ledger: counts of submissions that have no row, added exactly once per flush."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from service.core.store.dialect import insert
 from service.core.tables import Outcome, ledger, ledger_flushes
 
+REMEMBERED = 1_000  # flushes of one sender
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LedgerKey:
-    """What is counted together."""
+
+class LedgerKey(NamedTuple):
+    """What is counted together. A tuple: one is made and hashed for every submission that is not sampled."""
 
     minute: datetime
     tenant: str
@@ -45,12 +47,18 @@ def add_flush(connection: Connection, flush: Flush, now: datetime) -> bool:
     ).first()
     if first is None:
         return False
+    # A sender has one flush under way at a time, so what lies far behind is never sent again.
+    connection.execute(
+        ledger_flushes.delete().where(
+            ledger_flushes.c.replica == flush.replica, ledger_flushes.c.sequence < flush.sequence - REMEMBERED
+        )
+    )
     statement = insert(connection, ledger)
     statement = statement.on_conflict_do_update(
         index_elements=[column.name for column in ledger.primary_key.columns],
         set_={"submissions": ledger.c.submissions + statement.excluded.submissions},
     )
     # One order for all flushes: two sidecars that add to the same rows must not wait for each other in a circle.
-    keys = sorted(flush.counts, key=lambda key: tuple(map(str, asdict(key).values())))
-    connection.execute(statement, [asdict(key) | {"submissions": flush.counts[key]} for key in keys])
+    keys = sorted(flush.counts, key=lambda key: tuple(map(str, key)))
+    connection.execute(statement, [key._asdict() | {"submissions": flush.counts[key]} for key in keys])
     return True

@@ -148,7 +148,7 @@ def finish(connection: Connection, rows: Sequence[Finished], by: ScoredBy, now: 
     """Writes state, score and claims of each row that is still held; returns those that counted."""
     counted = []
     for row in rows:
-        state, reason = _final(row.outcome)
+        state, reason = final_state(row.outcome)
         statement = (
             update(samples)
             .where(_held_by(row.taken))
@@ -161,7 +161,8 @@ def finish(connection: Connection, rows: Sequence[Finished], by: ScoredBy, now: 
     return counted
 
 
-def _final(outcome: Outcome) -> tuple[State, str | None]:
+def final_state(outcome: Outcome) -> tuple[State, str | None]:
+    """The state and its reason that an outcome ends a row with."""
     match outcome:
         case Scored():
             return State.SCORED, None

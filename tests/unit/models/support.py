@@ -34,6 +34,11 @@ class WordEncoder:
             ends=[match.end() for match in found],
         )
 
+    def reread(self, text: str, ids: Sequence[int]) -> Sequence[int]:
+        """The same tokens."""
+        del text
+        return ids
+
     def id(self, word: str) -> int:
         """The id of one word, above the special ones."""
         return 10 + int.from_bytes(hashlib.sha256(word.lower().encode()).digest()[:6], "big")

@@ -4,15 +4,32 @@ from pathlib import Path
 
 import pytest
 
-from models.calibrate import Calibration, load_calibration, save_calibration
+from models.calibrate import UNCALIBRATED, Calibration, load_calibration, save_calibration
 from models.types import ModelError
 from tests.unit.models.support import EVEN
 
 
 def test_round_trip(tmp_path: Path) -> None:
     """What is saved is loaded."""
-    save_calibration(EVEN, tmp_path / "c.json")
-    assert load_calibration(tmp_path / "c.json") == EVEN
+    save_calibration(EVEN, tmp_path / "c.json", "model")
+    assert load_calibration(tmp_path / "c.json", "model") == EVEN
+
+
+def test_made_for_another_model(tmp_path: Path) -> None:
+    """Points chosen with other weights are refused; a file that names no model fits any."""
+    save_calibration(EVEN, tmp_path / "c.json", "model")
+    with pytest.raises(ModelError, match="made for another model"):
+        load_calibration(tmp_path / "c.json", "other")
+    (tmp_path / "c.json").write_text('{"slope": 1, "intercept": 0, "strict": 0.8}')
+    assert load_calibration(tmp_path / "c.json", "other") == EVEN
+
+
+def test_strict_is_unknown_without_calibration() -> None:
+    """Without labelled rows nobody knows where strict lies; the other thresholds are as always."""
+    with pytest.raises(ModelError, match=r"ASSAY_THRESHOLD to balanced.*assay calibrate"):
+        UNCALIBRATED.threshold("strict")
+    assert (UNCALIBRATED.threshold("balanced"), UNCALIBRATED.threshold(0.9)) == (0.5, 0.9)
+    assert UNCALIBRATED.score(0.3) == pytest.approx(0.7)
 
 
 def test_certainty_stays_within_bounds() -> None:
@@ -44,5 +61,5 @@ def test_bad_values(slope: float, strict: float) -> None:
 def test_malformed_file(tmp_path: Path, content: str) -> None:
     """A file that is no calibration is a ModelError that says what to run."""
     (tmp_path / "c.json").write_text(content)
-    with pytest.raises(ModelError, match=r"models\.training\.calibrate"):
-        load_calibration(tmp_path / "c.json")
+    with pytest.raises(ModelError, match="`assay calibrate` writes one"):
+        load_calibration(tmp_path / "c.json", "model")

@@ -23,7 +23,7 @@ def test_unknown_kind() -> None:
 
 def test_missing_folder(tmp_path: Path) -> None:
     """A folder without a model says what is missing and what makes it."""
-    with pytest.raises(ModelError, match=r"no calibration at .*models\.training\.calibrate"):
+    with pytest.raises(ModelError, match=r"model\.xml.* is missing: models\.training\.export writes it"):
         load_scorer(ScorerConfig(folder=tmp_path))
 
 

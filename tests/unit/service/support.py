@@ -7,10 +7,10 @@ from typing import Any
 from service.core.config import Settings
 from service.core.errors import PayloadInvalidError
 from service.core.estimate import Cell
+from service.core.payload import parse_submission
 from service.core.policy import Policy, parse_policy
 from service.core.schemas import Submission
 from service.core.store.rates import ScoreRow, StateRow, Stretch
-from service.payload import parse_submission
 
 START = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ import pytest
 
 from service.core.config import Settings
 from service.core.errors import BodyTooLargeError, PayloadInvalidError
+from service.core.payload import parse_batch
 from service.core.schemas import Submission
-from service.payload import parse_batch
 
 GOOD: dict[str, Any] = {"response": "x"}
 
@@ -44,6 +44,22 @@ def test_bad_item_of_an_array_fails_alone() -> None:
 def test_nul_in_an_array_fails_alone() -> None:
     """U+0000 is the fault of the one item that has it."""
     assert fates(array(GOOD, {"response": "a\0"}, GOOD), lines=False) == ["ok", "bad response", "ok"]
+
+
+@pytest.mark.parametrize("text", [b'"a\\ud800b"', b'"\xff\xfe"', b'"\xed\xa0\x80"'])
+@pytest.mark.parametrize("field", ["response", "question", "contexts", "release"])
+def test_text_that_is_not_unicode_fails_alone(text: bytes, field: str) -> None:
+    """Half a surrogate pair, or bytes that are not UTF-8, are the fault of the one item that has them."""
+    bad = b'{"response": "x", "%s": %s}' % (field.encode(), text)
+    found = fates(b'[{"response": "x"}, ' + bad + b', {"response": "\\ud83d\\ude00 \xc3\xa9"}]', lines=False)
+    assert found == ["ok", f"bad {field}", "ok"]
+
+
+@pytest.mark.parametrize("sent", [b'[{"response": "\xff"}, NaN]', b'[{"response": "\xff"}', b"\xff" + b"[" * 100_000])
+def test_what_is_no_json_fails_whole(sent: bytes) -> None:
+    """Leniency is for text alone."""
+    with pytest.raises(PayloadInvalidError, match="Not valid JSON"):
+        parse_batch(sent, Settings(), lines=False)
 
 
 def test_nul_in_a_line_fails_alone() -> None:

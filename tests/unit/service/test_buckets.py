@@ -24,6 +24,7 @@ DAY = [
     state("unscored", 4),
     state("not_applicable", 7),
     state("rejected_overload", 3),
+    state("dropped_by_client", 8),
     state("duplicate", 11),
 ]
 
@@ -31,9 +32,10 @@ DAY = [
 def test_counts_are_kept_apart() -> None:
     """Every submission is counted once, by what became of it; duplicates stand beside the sum."""
     assert asdict(only(DAY, [score(80, 8)]).counts) == {
-        "submitted": 1_999,
+        "submitted": 2_007,
         "sampled_out": 1_900,
         "rejected_overload": 3,
+        "dropped_by_client": 8,
         "pending": 5,
         "scored": 80,
         "scored_by_others": 0,
@@ -49,9 +51,9 @@ def test_rate_is_the_estimate_over_the_scored() -> None:
 
 
 def test_bounds_take_the_unknown_both_ways() -> None:
-    """Pending, unscored and rejected are unknown; not applicable, duplicate and sampled out are not."""
+    """Pending, unscored, rejected and dropped are unknown; not applicable, duplicate and sampled out are not."""
     bucket = only(DAY, [score(80, 8)])
-    assert (bucket.bound_low, bucket.bound_high) == pytest.approx((8 / 92, 20 / 92))
+    assert (bucket.bound_low, bucket.bound_high) == pytest.approx((8 / 100, 28 / 100))
 
 
 def test_forced_samples_count_as_sampled_out() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from service.core.payload import ALIASES
 from service.core.schemas import ContextSent
-from service.payload import ALIASES
 from tests.unit.service.support import body, parsed, refusal
 
 ALIAS_PAIRS = [(alias, name) for name, aliases in ALIASES.items() for alias in aliases]
@@ -81,6 +81,7 @@ def test_every_field_is_kept() -> None:
         "tags": {"plan": "gold"},
         "features": {"temperature": 0.7},
         "occurred_at": "2026-07-01T12:00:00Z",
+        "sampling": {"policy_version": "f89f2f2449ae", "stratum": "default", "inclusion_probability": 0.05},
     }
     assert parsed(json.dumps(sent).encode()).model_dump(mode="json") == sent
 

@@ -1,17 +1,18 @@
 """The query of a rate: which stretch of time it means, and which parameter a refusal names."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from service.core.errors import QueryInvalidError
+from service.core.rate_query import RateQuery, read_confidence, read_stretch, read_unit
 from service.core.store.rates import Stretch
-from service.routes.rates import _confidence, _stretch, _unit
+
+NOW = datetime(2026, 7, 3, 8, 30, 20, tzinfo=UTC)
 
 
 def meant(**query: str) -> Stretch:
-    parameters = dict.fromkeys(("start", "to", "window", "granularity", "group_by")) | query
-    return _stretch("default", *parameters.values())
+    return read_stretch(RateQuery(tenant="default", **query), NOW)
 
 
 def test_window_reaches_back_from_to() -> None:
@@ -90,25 +91,28 @@ def test_refusal_names_the_parameter(query: dict[str, str], field: str) -> None:
 def test_default_is_the_last_day() -> None:
     """Without times the last 24 hours are meant, widened to whole minutes."""
     found = meant()
-    assert timedelta(hours=24) <= found.end - found.start <= timedelta(hours=24, minutes=1)
+    assert (found.start, found.end) == (
+        datetime(2026, 7, 2, 8, 30, tzinfo=UTC),
+        datetime(2026, 7, 3, 8, 31, tzinfo=UTC),
+    )
 
 
 @pytest.mark.parametrize("text", ["0.5", "0.95", "0.9999"])
 def test_confidence_within_its_range(text: str) -> None:
     """The ends of the range belong to it."""
-    assert _confidence(text) == float(text)
+    assert read_confidence(text) == float(text)
 
 
 @pytest.mark.parametrize("text", ["0.49", "1", "95", "nan", "inf", "-0.9", "high", ""])
 def test_confidence_beyond_its_range(text: str) -> None:
     """A confidence of 95 is a mistake for 0.95, and refused."""
     with pytest.raises(QueryInvalidError) as caught:
-        _confidence(text)
+        read_confidence(text)
     assert caught.value.field == "confidence"
 
 
 def test_unknown_unit() -> None:
     """A rate is of responses or of claims."""
     with pytest.raises(QueryInvalidError) as caught:
-        _unit("sentence")
+        read_unit("sentence")
     assert caught.value.field == "unit"

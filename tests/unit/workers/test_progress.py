@@ -1,6 +1,7 @@
 """Progress: beats to the parent, and how a stop is asked for."""
 
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -92,3 +93,18 @@ def test_wait_ends_with_a_stop() -> None:
     before = progress.wait(0.001)
     progress.request_stop()
     assert (before, progress.wait(60.0)) == (False, True)
+
+
+def test_beats_go_on_during_work_that_reports_none(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading a large model is not taken for a stall; when it is done the beats end, whatever came of it."""
+    monkeypatch.setattr(progress_module, "BEATING_S", 0.01)
+    before = threading.active_count()
+
+    def load() -> None:
+        with Progress(pipe[1]).beating():
+            assert os.read(pipe[0], 1) == b"."
+            raise ValueError("no model")
+
+    with pytest.raises(ValueError, match="no model"):
+        load()
+    assert threading.active_count() == before

@@ -1,36 +1,44 @@
 """Payloads: request bytes become submissions, or an error that names the field and the fix."""
 
 import json
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from service.core.client_schemas import MAX_CLIENT_COUNTS, ClientCounts
 from service.core.config import Settings
 from service.core.errors import BodyTooLargeError, PayloadInvalidError
 from service.core.schemas import MAX_ALTERNATIVES, MAX_FEATURES, MAX_TAGS, Submission
 
 MAX_FIELDS = 64  # of one JSON object; a submission has fewer
+LIMITS = {"samples": MAX_ALTERNATIVES, "tags": MAX_TAGS, "features": MAX_FEATURES, "usage": MAX_FIELDS}
+NUL = b"\\u0000"  # as JSON writes it; a raw one is not valid there
 ALIASES = {
     "question": ("input", "query", "user_input"),
     "contexts": ("context", "retrieved_contexts", "retrieval_context"),
     "response": ("answer", "output", "actual_output"),
 }
+NOT_UNICODE = "Contains a lone surrogate or bytes that are not UTF-8. Remove or replace them."
 # pydantic's wording, made into what to do
 _FIXES = {
     "extra_forbidden": "No such field. Remove it, or put it under `tags` (text) or `features` (numbers).",
     "missing": "This field is required. Add it.",
-    "string_unicode": "Contains a lone surrogate, which is not valid Unicode. Remove or replace it.",
+    "string_unicode": NOT_UNICODE,
 }
 
 
 def parse_submission(body: bytes, settings: Settings) -> Submission:
     """One submission. Raises PayloadInvalidError."""
+    return validate_submission(decode_document(body), settings)
+
+
+def decode_document(body: bytes) -> Any:
+    """JSON as a document that a database can store. Raises PayloadInvalidError."""
     document = _decode(body)
-    _refuse_nul(body, document)
-    return validate_submission(document, settings)
+    if NUL in body:
+        refuse_unstorable(document)
+    return document
 
 
 def parse_batch(body: bytes, settings: Settings, *, lines: bool) -> list[Submission | PayloadInvalidError]:
@@ -38,32 +46,64 @@ def parse_batch(body: bytes, settings: Settings, *, lines: bool) -> list[Submiss
 
     Raises PayloadInvalidError where the whole is not a batch, BodyTooLargeError where it has too many items.
     """
-    items = list(islice(_decode_lines(body), settings.max_batch_items + 1)) if lines else _decode(body)
+    suspect = NUL in body
+    try:
+        items = _decode_lines(body, settings.max_batch_items + 1) if lines else _decode(body)
+    except PayloadInvalidError as error:
+        items, suspect = _decode_leniently(body, error), True
     if not isinstance(items, list):
         message = "A batch is a JSON array, or one JSON document a line with content type application/x-ndjson."
         raise PayloadInvalidError(message, field="")
     if len(items) > settings.max_batch_items:
         raise BodyTooLargeError(f"Too many items; at most {settings.max_batch_items} are accepted in one batch.")
-    return [_validate_item(item, body, settings) for item in items]
+    return [_validate_item(item, settings, suspect=suspect) for item in items]
 
 
-def _validate_item(item: Any, body: bytes, settings: Settings) -> Submission | PayloadInvalidError:
+def parse_counts(body: bytes) -> ClientCounts:
+    """One flush of a client's counts. Raises PayloadInvalidError."""
+    document = decode_document(body)
+    if isinstance(document, dict) and isinstance(document.get("counts"), list):
+        _check(len(document["counts"]), MAX_CLIENT_COUNTS, "counts")
+    try:
+        return ClientCounts.model_validate(document)
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
+def _validate_item(item: Any, settings: Settings, *, suspect: bool) -> Submission | PayloadInvalidError:
     if isinstance(item, PayloadInvalidError):
         return item
     try:
-        _refuse_nul(body, item)
+        if suspect:
+            refuse_unstorable(item)
         return validate_submission(item, settings)
     except PayloadInvalidError as error:
         return error
 
 
-def _decode_lines(body: bytes) -> Iterator[Any]:
+def _decode_lines(body: bytes, limit: int) -> list[Any]:
+    items: list[Any] = []
     for line in body.splitlines():
+        if len(items) == limit:
+            break
         if line.strip():
             try:
-                yield _decode(line)
+                items.append(_decode(line))
             except PayloadInvalidError as error:
-                yield error
+                items.append(error)
+    return items
+
+
+def _decode_leniently(body: bytes, error: PayloadInvalidError) -> Any:
+    """An array some of whose text is not valid Unicode, which is left for its own item to fail on; or the error."""
+    try:
+        return json.loads(body.decode("utf-8", "surrogateescape"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise error from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 def _decode(body: bytes) -> Any:
@@ -73,22 +113,37 @@ def _decode(body: bytes) -> Any:
         raise PayloadInvalidError(f"Not valid JSON: {_safe(str(error))}.", field="") from None
 
 
-def _refuse_nul(body: bytes, document: Any) -> None:
-    """The database cannot store U+0000. The look at the bytes is cheap; only where it finds one is there a walk."""
-    if b"\\u0000" in body and (place := _find_nul(document, "")) is not None:
-        raise PayloadInvalidError("Contains the character U+0000. Remove it.", field=_safe(place))
+def refuse_unstorable(document: Any) -> None:
+    """The database cannot store U+0000, nor text that is not Unicode. Raises PayloadInvalidError, which names its place.
+
+    A look at the bytes is cheap; only where it finds a reason is there this walk.
+    """
+    if (found := _find_unstorable(document, "")) is not None:
+        message, place = found
+        raise PayloadInvalidError(message, field=_safe(place))
 
 
-def _find_nul(value: Any, place: str) -> str | None:
+def _find_unstorable(value: Any, place: str) -> tuple[str, str] | None:
     if isinstance(value, str):
-        return place if "\0" in value else None
+        message = _unstorable(value)
+        return None if message is None else (message, place)
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, child in children:
-        if isinstance(name, str) and "\0" in name:
-            return place
-        found = _find_nul(child, f"{place}.{name}" if place else str(name))
+        if isinstance(name, str) and (message := _unstorable(name)) is not None:
+            return message, place
+        found = _find_unstorable(child, f"{place}.{name}" if place else str(name))
         if found is not None:
             return found
+    return None
+
+
+def _unstorable(text: str) -> str | None:
+    if "\0" in text:
+        return "Contains the character U+0000. Remove it."
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return NOT_UNICODE
     return None
 
 
@@ -130,15 +185,15 @@ def _check_sizes(document: Any, settings: Settings) -> None:
     if not isinstance(document, dict):
         return
     _check(len(document), MAX_FIELDS, "")
-    limits = {"samples": MAX_ALTERNATIVES, "tags": MAX_TAGS, "features": MAX_FEATURES, "usage": MAX_FIELDS}
-    for field, limit in limits.items():
-        if isinstance(document.get(field), list | dict):
-            _check(len(document[field]), limit, field)
+    for field, limit in LIMITS.items():
+        held = document.get(field)
+        if held is not None and isinstance(held, (list, dict)):
+            _check(len(held), limit, field)
     contexts = document.get("contexts")
     if isinstance(contexts, list):
         _check(len(contexts), settings.max_contexts, "contexts", "ASSAY_MAX_CONTEXTS")
         for position, context in enumerate(contexts):
-            if isinstance(context, list | dict):
+            if isinstance(context, (list, dict)) and len(context) > MAX_FIELDS:
                 _check(len(context), MAX_FIELDS, f"contexts.{position}")
 
 
@@ -151,13 +206,18 @@ def _problem(error: ValidationError) -> PayloadInvalidError:
 
 
 def _check_lengths(submission: Submission, settings: Settings) -> None:
-    texts = {"question": submission.question or "", "response": submission.response}
-    texts |= {f"samples.{i}": text for i, text in enumerate(submission.samples)}
-    for field, text in texts.items():
-        _check(len(text), settings.max_response_chars, field, "ASSAY_MAX_RESPONSE_CHARS")
+    longest = settings.max_response_chars
+    _check(len(submission.response), longest, "response", "ASSAY_MAX_RESPONSE_CHARS")
+    if submission.question:
+        _check(len(submission.question), longest, "question", "ASSAY_MAX_RESPONSE_CHARS")
+    for i, text in enumerate(submission.samples):
+        _check(len(text), longest, f"samples.{i}", "ASSAY_MAX_RESPONSE_CHARS")
+    total = 0
     for i, context in enumerate(submission.contexts):
-        _check(len(context.text), settings.max_context_chars, f"contexts.{i}.text", "ASSAY_MAX_CONTEXT_CHARS")
-    total = sum(len(context.text) for context in submission.contexts)
+        length = len(context.text)
+        if length > settings.max_context_chars:
+            _check(length, settings.max_context_chars, f"contexts.{i}.text", "ASSAY_MAX_CONTEXT_CHARS")
+        total += length
     _check(total, settings.max_total_context_chars, "contexts", "ASSAY_MAX_TOTAL_CONTEXT_CHARS")
     ids = [context.id for context in submission.contexts if context.id is not None]
     if len(set(ids)) < len(ids):

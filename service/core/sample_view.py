@@ -1,10 +1,12 @@
 """A stored sample as it is shown: offsets resolved to the caller's own text."""
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Row
 
+from models.types import ClaimResult, Evidence, Probability, Verdict
 from service.core.schemas import (
     ClaimAnswer,
     DecisionAnswer,
@@ -30,7 +32,7 @@ def view(stored: StoredSample) -> SampleAnswer:
         received_at=sample.received_at,
         finished_at=sample.finished_at,
         decision=_decision(sample),
-        claims=[_claim(sample, row) for row in stored.claims],
+        claims=[claim_answer(_claim(sample, row)) for row in stored.claims],
         scores=[_score(row) for row in stored.scores],
     )
 
@@ -51,24 +53,44 @@ def _score(row: Row[Any]) -> ScoreAnswer:
     return ScoreAnswer(**{name: getattr(row, name) for name in ScoreAnswer.model_fields})
 
 
-def _claim(sample: Row[Any], row: Row[Any]) -> ClaimAnswer:
+def claim_answer(claim: ClaimResult) -> ClaimAnswer:
+    """One claim as it is shown."""
+    probability, evidence = claim.probability, claim.evidence
+    return ClaimAnswer(
+        start=claim.start,
+        end=claim.end,
+        text=claim.text,
+        verdict=claim.verdict.value,
+        score=claim.score,
+        probability=ProbabilityAnswer(**asdict(probability)) if probability else None,
+        evidence=EvidenceAnswer(
+            context_id=evidence.context_id, start=evidence.start, end=evidence.end, text=evidence.text
+        )
+        if evidence
+        else None,
+    )
+
+
+def _claim(sample: Row[Any], row: Row[Any]) -> ClaimResult:
+    """A stored claim with its texts, which are stored once: in the response and the contexts."""
     probability = None
     if row.entailment is not None:
-        probability = ProbabilityAnswer(entailment=row.entailment, neutral=row.neutral, contradiction=row.contradiction)
+        probability = Probability(entailment=row.entailment, neutral=row.neutral, contradiction=row.contradiction)
     evidence = None
     if row.evidence_context is not None:
         context = sample.contexts[row.evidence_context]
-        evidence = EvidenceAnswer(
+        evidence = Evidence(
             context_id=context["id"],
+            context_index=row.evidence_context,
             start=row.evidence_start,
             end=row.evidence_end,
             text=context["text"][row.evidence_start : row.evidence_end],
         )
-    return ClaimAnswer(
+    return ClaimResult(
         start=row.start,
         end=row.end,
         text=sample.response[row.start : row.end],
-        verdict=row.verdict,
+        verdict=Verdict(row.verdict),
         score=row.score,
         probability=probability,
         evidence=evidence,

@@ -1,0 +1,148 @@
+"""The torch backend: any Hugging Face sequence classification model, on a GPU if there is one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+import transformers
+from safetensors import SafetensorError
+
+from models.backends.hub import Checkpoint
+from models.backends.pair_tokens import PairEncoder
+from models.batching import PADDED_LENGTHS, make_batches
+from models.labels import Head
+from models.types import EncodedPair, ModelError, Probability
+
+# Padded tokens that one inference holds: on a processor few, so that large models too report progress often.
+_BATCH_TOKENS = {"cpu": 1024, "cuda": 32_768}
+
+
+class TorchBackend:
+    """Reads pairs with a checkpoint: its safetensors and config.json, never code of its own.
+
+    A pair's padded length follows from the pair alone, so that the company it is read in moves its probabilities by no
+    more than rounding.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, head: Head, encoder: PairEncoder, threads: int) -> None:
+        """Loads the model and reads one pair of the greatest length. `threads` 0 means all cores. Raises ModelError."""
+        if threads:
+            torch.set_num_threads(threads)
+        self._head = head
+        self._device, self._dtype = _device()
+        self._model = _load(checkpoint, self._dtype).to(self._device)
+        self._pad_id = encoder.pad_id
+        self._types = "token_type_ids" in encoder.input_names
+        self._max_length = min(encoder.longest, _positions(self._model), PADDED_LENGTHS[-1])
+        self._attributes = {
+            "backend": "torch",
+            "torch": str(torch.__version__),
+            "transformers": transformers.__version__,
+            "device": torch.cuda.get_device_name() if self._device == "cuda" else "cpu",
+            "dtype": self.dtype,
+            "model": checkpoint.name,
+            "revision": checkpoint.revision,
+        }
+        self.predict([_longest_pair(encoder, self._max_length)], lambda: None)
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """Runtime, versions, device, and the model by name."""
+        return self._attributes
+
+    @property
+    def dtype(self) -> str:
+        """The type of the weights while they run: `float32`, `bfloat16` or `float16`."""
+        return str(self._dtype).removeprefix("torch.")
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of the longest pair that the model reads."""
+        return self._max_length
+
+    def predict(self, pairs: Sequence[EncodedPair], progress: Callable[[], None]) -> list[Probability]:
+        """One probability per pair, in order; calls `progress` after each batch.
+
+        Raises NotFiniteError for NaN or infinity, ModelError for any other failure of the runtime.
+        """
+        found: dict[int, Probability] = {}
+        for batch in make_batches([len(pair.input_ids) for pair in pairs], _BATCH_TOKENS[self._device]):
+            for index, logits in zip(
+                batch.indices, self._infer([pairs[index] for index in batch.indices], batch.padded_length), strict=True
+            ):
+                found[index] = self._head.probability(logits)
+            progress()
+        return [found[index] for index in range(len(pairs))]
+
+    def _infer(self, pairs: Sequence[EncodedPair], length: int) -> list[list[float]]:
+        """Logits, one row per pair."""
+        # Room beyond the longest pair is what a model of few positions may not have.
+        length = min(length, self._max_length)
+        inputs = {
+            "input_ids": _matrix([pair.input_ids for pair in pairs], length, self._pad_id),
+            "attention_mask": _matrix([(1,) * len(pair.input_ids) for pair in pairs], length, 0),
+        }
+        if self._types:
+            inputs["token_type_ids"] = _matrix([pair.token_type_ids for pair in pairs], length, 0)
+        try:
+            with torch.inference_mode():
+                logits = self._model(**{name: values.to(self._device) for name, values in inputs.items()}).logits
+        except (RuntimeError, IndexError) as error:
+            raise ModelError(f"the model could not be run: {error}") from error
+        rows: list[list[float]] = logits.float().cpu().tolist()
+        return rows
+
+
+def _device() -> tuple[str, torch.dtype]:
+    """A GPU in half precision if there is one, else the processor in float32, which without AMX is the faster there."""
+    if not torch.cuda.is_available():
+        return "cpu", torch.float32
+    return "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def _load(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
+    """The model, ready to infer. Raises ModelError, also where weights that the file lacks would be made up."""
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    try:
+        model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
+            checkpoint.folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError) as error:
+        raise ModelError(
+            f"{checkpoint.name} could not be loaded as a sequence classification model; code that comes with a model "
+            f"is never run ({error})"
+        ) from error
+    lacking = sorted([*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])])
+    if lacking:
+        raise ModelError(
+            f"the weights of {checkpoint.name} lack {', '.join(lacking[:3])}: it was not trained to classify pairs; "
+            "choose a model fine-tuned for NLI"
+        )
+    if model.config.problem_type == "multi_label_classification" and model.config.num_labels > 1:
+        raise ModelError(f"{checkpoint.name} has labels that do not exclude each other: choose a model of classes")
+    return model.eval()
+
+
+def _positions(model: Any) -> int:
+    """Tokens for which the model has positions. RoBERTa and its kin keep the first ones for padding."""
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
+            return int(module.num_embeddings) - (0 if module.padding_idx is None else module.padding_idx + 1)
+    stated = getattr(model.config, "max_position_embeddings", None)
+    return stated if isinstance(stated, int) and stated > 0 else PADDED_LENGTHS[-1]
+
+
+def _longest_pair(encoder: PairEncoder, length: int) -> EncodedPair:
+    word = list(encoder.encode("one").ids)[:1]
+    room = length - len(encoder.join(word, word).input_ids)
+    return encoder.join(word * (1 + room), word)
+
+
+def _matrix(rows: Sequence[Sequence[int]], length: int, fill: int) -> torch.Tensor:
+    return torch.tensor([[*row, *(fill,) * (length - len(row))] for row in rows], dtype=torch.long)

@@ -1,0 +1,112 @@
+"""The query of a rate as text: from an URL or a command line, to a stretch of time. Pure."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from service.core.errors import QueryInvalidError
+from service.core.store.rates import DIMENSIONS, Stretch, Unit
+
+MAX_BUCKETS = 2_000
+MINUTE = timedelta(minutes=1)
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RateQuery:
+    """What was asked for, as text; None where nothing was given."""
+
+    tenant: str
+    start: str | None = None  # `from`
+    to: str | None = None
+    window: str | None = None
+    granularity: str | None = None
+    group_by: str | None = None  # comma-separated
+    unit: str = "response"
+    confidence: str = "0.95"
+
+
+def read_stretch(query: RateQuery, now: datetime) -> Stretch:
+    """Whose submissions, from when to when, and how divided. Raises QueryInvalidError, which names the parameter."""
+    if query.start is not None and query.window is not None:
+        raise QueryInvalidError("Give `from` or `window`, not both.", field="window")
+    end = _time(query.to, "to") if query.to is not None else now
+    if query.start is not None:
+        begin = _time(query.start, "from")
+    else:
+        begin = _before(end, _duration(query.window or "24h", "window"))
+    begin, end = _floor(begin), _ceil(end)
+    if begin >= end:
+        raise QueryInvalidError("`from` must be before `to`.", field="from")
+    width = _duration(query.granularity, "granularity") if query.granularity else end - begin
+    if width % MINUTE:
+        raise QueryInvalidError("Must be whole minutes.", field="granularity")
+    if (end - begin) / width > MAX_BUCKETS:
+        raise QueryInvalidError(f"More than {MAX_BUCKETS} buckets. Ask for wider ones.", field="granularity")
+    return Stretch(
+        tenant=query.tenant,
+        start=begin,
+        end=end,
+        width_s=int(width.total_seconds()),
+        group_by=_groups(query.group_by),
+    )
+
+
+def _groups(text: str | None) -> tuple[str, ...]:
+    groups = tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text else ()
+    for name in groups:
+        if name not in DIMENSIONS:
+            raise QueryInvalidError(f"Unknown dimension {name[:50]!r}; use {', '.join(DIMENSIONS)}.", field="group_by")
+    return groups
+
+
+def _time(text: str, field: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+"))  # a + in a URL arrives as a space
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or not 1970 <= moment.year < 9000:  # noqa: PLR2004 - years
+        raise QueryInvalidError("Must be an ISO 8601 time with a zone, such as 2026-11-01T00:00:00Z.", field=field)
+    return moment.astimezone(UTC)
+
+
+def _before(end: datetime, duration: timedelta) -> datetime:
+    try:
+        return end - duration
+    except OverflowError:
+        raise QueryInvalidError("Reaches back too far.", field="window") from None
+
+
+def _duration(text: str, field: str) -> timedelta:
+    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
+    if match is None or int(match[1]) == 0:
+        raise QueryInvalidError("Must be a whole number and s, m, h, d or w, such as 30m, 24h or 7d.", field=field)
+    return timedelta(seconds=int(match[1]) * UNITS[match[2]])
+
+
+def _floor(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
+
+
+def _ceil(moment: datetime) -> datetime:
+    floor = _floor(moment)
+    return floor if floor == moment else floor + MINUTE
+
+
+def read_unit(text: str) -> Unit:
+    """What the rate is a share of. Raises QueryInvalidError."""
+    try:
+        return Unit(text)
+    except ValueError:
+        raise QueryInvalidError("Must be response or claim.", field="unit") from None
+
+
+def read_confidence(text: str) -> float:
+    """Of the interval. Raises QueryInvalidError."""
+    try:
+        level = float(text)
+    except ValueError:
+        level = 0.0
+    if not 0.5 <= level <= 0.9999:  # noqa: PLR2004 - stated in the message
+        raise QueryInvalidError("Must be a number between 0.5 and 0.9999.", field="confidence")
+    return level

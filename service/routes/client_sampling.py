@@ -1,0 +1,124 @@
+"""Sampling in the caller's own process: the policy out, counts of what was not sent in."""
+
+import hashlib
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+
+from service.core.client_schemas import (
+    ClientCount,
+    ClientCounts,
+    CountedAnswer,
+    RuleAnswer,
+    SamplingAnswer,
+    StratumAnswer,
+)
+from service.core.clock import utc_now
+from service.core.db import Database
+from service.core.errors import ClientSamplingOffError
+from service.core.keys import Scope
+from service.core.payload import parse_counts
+from service.core.policy import DEFAULT_STRATUM, tenant_rules
+from service.core.store.ledger import Flush, LedgerKey, add_flush
+from service.core.tables import Outcome
+from service.routes.problem import FAILURES, PROBLEM, READ_FAILURES
+from service.sampling import DOMAIN
+from service.state import authorize, read_body, sidecar_of
+
+router = APIRouter(tags=["client sampling"])
+
+REFRESH_S = 30.0
+COUNTS: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/ClientCounts"},  # put there by service.openapi
+                "example": {
+                    "client": "web-1.4f1c",
+                    "sequence": 7,
+                    "counts": [
+                        {
+                            "age_s": 2.5,
+                            "outcome": "sampled_out",
+                            "stratum": "default",
+                            "inclusion_probability": 0.05,
+                            "policy_version": "f89f2f2449ae",
+                            "release": "2026.2",
+                            "submissions": 190,
+                        }
+                    ],
+                },
+            }
+        },
+    }
+}
+
+
+@router.get(
+    "/sampling",
+    responses=READ_FAILURES | {404: PROBLEM | {"description": "The policy lets no client decide; send everything."}},
+)
+async def sampling(request: Request) -> SamplingAnswer:
+    """The policy as far as it concerns the caller's tenant, for clients that decide themselves. Ask again in 30 s."""
+    caller = await authorize(request, Scope.INGEST)
+    in_force = sidecar_of(request).intake.policy
+    policy = in_force.policy
+    if not policy.sampling.client_side:
+        raise ClientSamplingOffError
+    return SamplingAnswer(
+        policy_version=in_force.version,
+        domain=DOMAIN,
+        salt=policy.sampling.salt,
+        tenant=caller.tenant,
+        rules=[
+            RuleAnswer(stratum=rule.name, rate=rule.rate, match=match)
+            for rule, match in tenant_rules(policy, caller.tenant)
+        ],
+        default=StratumAnswer(stratum=DEFAULT_STRATUM, rate=policy.sampling.rate),
+        refresh_s=REFRESH_S,
+    )
+
+
+@router.post("/counts", responses=FAILURES, openapi_extra=COUNTS)
+async def counts(request: Request) -> CountedAnswer:
+    """Counts submissions that a client did not send. The same (client, sequence) is counted once."""
+    caller = await authorize(request, Scope.INGEST)
+    sent = parse_counts(await read_body(request))
+    counted = await run_in_threadpool(_add, sidecar_of(request).database, caller.tenant, sent)
+    return CountedAnswer(counted=counted)
+
+
+def _add(database: Database, tenant: str, sent: ClientCounts) -> bool:
+    now = utc_now()
+    totals: Counter[LedgerKey] = Counter()
+    for count in sent.counts:
+        totals[_key(count, tenant, now)] += count.submissions
+    flush = Flush(replica=_replica(tenant, sent.client), sequence=sent.sequence, counts=totals)
+    with database.write() as connection:
+        return add_flush(connection, flush, now)
+
+
+def _key(count: ClientCount, tenant: str, now: datetime) -> LedgerKey:
+    """Placed by its age on this machine's clock: a client's own clock may be anything."""
+    counted_at = now - timedelta(seconds=count.age_s)
+    return LedgerKey(
+        minute=counted_at.replace(second=0, microsecond=0),
+        tenant=tenant,
+        outcome=Outcome(count.outcome),
+        stratum=count.stratum,
+        inclusion_probability=count.inclusion_probability,
+        policy_version=count.policy_version,
+        model=count.model or "",
+        release=count.release or "",
+        prompt_version=count.prompt_version or "",
+        route=count.route or "",
+    )
+
+
+def _replica(tenant: str, client: str) -> str:
+    """A name apart from those of the sidecars and of other tenants' clients."""
+    return "client-" + hashlib.sha256(f"{tenant}\n{client}".encode()).hexdigest()[:48]

@@ -1,0 +1,40 @@
+"""What every command begins with: settings, a database, and errors told as sentences."""
+
+import contextlib
+from collections.abc import Iterator
+
+import typer
+
+from models.types import ModelError
+from service.core.config import Settings, read_settings
+from service.core.db import Database
+from service.core.errors import AssayError
+from service.core.log import configure_logging
+from workers.progress import EXIT_REFUSED
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Prints an error of ours as a sentence, without a traceback, and exits with status 2."""
+    try:
+        yield
+    except AssayError as error:
+        typer.echo(f"assay: {error.detail}\n  {error.next_step}", err=True)
+        raise typer.Exit(EXIT_REFUSED) from None
+    except ModelError as error:
+        typer.echo(f"assay: the scorer cannot be loaded: {error}", err=True)
+        raise typer.Exit(EXIT_REFUSED) from None
+
+
+def logged_settings() -> Settings:
+    """The settings, with this process's log lines set up by them."""
+    settings = read_settings()
+    configure_logging(settings)
+    return settings
+
+
+@contextlib.contextmanager
+def opened_database(settings: Settings) -> Iterator[Database]:
+    """The database of the settings, closed at the end."""
+    with contextlib.closing(Database(settings.database_url.get_secret_value())) as database:
+        yield database

@@ -1,0 +1,1 @@
+"""Offline scoring: a file in, a row out for each of its rows."""

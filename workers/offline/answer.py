@@ -1,0 +1,92 @@
+"""The row that comes out: the shape of `GET /score/{id}`.
+
+What a file cannot know is null: when the sample was received and finished, its decision, and when it was scored. No
+time is written at all, so that the same rows and the same scorer give the same bytes, whoever interrupts.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from models.types import Outcome, Scored
+from service.core.errors import PayloadInvalidError
+from service.core.problem import problem_answer
+from service.core.sample_view import claim_answer
+from service.core.schemas import ClaimAnswer, ProblemAnswer
+from service.core.store.taking import ScoredBy, final_state
+from workers.offline.shape import Row
+
+INVALID = 422  # the status that `POST /score/batch` gives such an item
+
+
+class RowScore(BaseModel):
+    """As ScoreAnswer, but for the time."""
+
+    scorer: str
+    fingerprint: str
+    score: float
+    flagged: bool
+    threshold: float
+    claims_checked: int
+    claims_flagged: int
+    pairs: int
+    attributes: dict[str, str]
+    created_at: None = None
+
+
+class RowAnswer(BaseModel):
+    """As SampleAnswer, but for what a file cannot know. `id` is null where the row has none."""
+
+    id: str | None
+    status: str
+    reason: str | None
+    score: float | None = None
+    flagged: bool | None = None
+    threshold: float | None = None
+    direction: Literal["higher_is_worse"] = "higher_is_worse"
+    received_at: None = None
+    finished_at: None = None
+    decision: None = None
+    claims: list[ClaimAnswer] = []
+    scores: list[RowScore] = []
+
+
+class ErrorAnswer(BaseModel):
+    """A row that is no submission."""
+
+    id: str | None
+    line: int
+    problem: ProblemAnswer
+
+
+def error_answer(row: Row, error: PayloadInvalidError) -> ErrorAnswer:
+    """The row out for a row that is no submission."""
+    return ErrorAnswer(id=row.id, line=row.line, problem=problem_answer(error, INVALID, row.id))
+
+
+def row_answer(row: Row, outcome: Outcome, by: ScoredBy) -> RowAnswer:
+    """The row out for a row that was scored, or for which there was nothing to score."""
+    state, reason = final_state(outcome)
+    if not isinstance(outcome, Scored):
+        return RowAnswer(id=row.id, status=state.value, reason=reason)
+    score = RowScore(
+        scorer=by.scorer,
+        fingerprint=by.fingerprint,
+        attributes=by.attributes,
+        score=outcome.score,
+        flagged=outcome.flagged,
+        threshold=outcome.threshold,
+        claims_checked=outcome.claims_checked,
+        claims_flagged=outcome.claims_flagged,
+        pairs=outcome.pairs,
+    )
+    return RowAnswer(
+        id=row.id,
+        status=state.value,
+        reason=None,
+        score=outcome.score,
+        flagged=outcome.flagged,
+        threshold=outcome.threshold,
+        claims=[claim_answer(claim) for claim in outcome.claims],
+        scores=[score],
+    )

@@ -1,0 +1,42 @@
+"""Scoring rows together, so that one that makes the scorer raise harms no other."""
+
+from collections.abc import Sequence
+
+from models.types import Context, Item, Outcome, Scorer, Unscored, UnscoredReason
+from service.core.log import log, where
+from service.core.schemas import Submission
+from service.core.submitted import context_ids
+
+
+def score_together(scorer: Scorer, submissions: Sequence[Submission]) -> list[Outcome]:
+    """One outcome per submission, in order.
+
+    Where the call fails, each is scored alone, and those that fail again are `unscored(failed_alone)`.
+    """
+    items = [item_of(submission) for submission in submissions]
+    if not items:
+        return []
+    try:
+        return scorer.score(items, _go_on)
+    except Exception as error:  # noqa: BLE001 - the rows' boundary: each is tried again alone
+        log.warning("score_failed", error=where(error), rows=len(items))
+    return [_alone(scorer, item) for item in items]
+
+
+def _alone(scorer: Scorer, item: Item) -> Outcome:
+    try:
+        return scorer.score([item], _go_on)[0]
+    except Exception as error:  # noqa: BLE001 - the row's boundary: its failure is its outcome
+        log.error("score_failed", error=where(error), alone=True)
+        return Unscored(reason=UnscoredReason.FAILED_ALONE)
+
+
+def _go_on() -> None:
+    """Between batches there is nothing to do: Ctrl-C needs no asking."""
+
+
+def item_of(submission: Submission) -> Item:
+    """The submission as scorers take it."""
+    names = context_ids(submission)
+    contexts = tuple(Context(id=n, text=c.text) for n, c in zip(names, submission.contexts, strict=True))
+    return Item(response=submission.response, contexts=contexts, question=submission.question)

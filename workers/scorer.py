@@ -1,0 +1,18 @@
+"""The scorer that the settings ask for."""
+
+from models.load import ScorerConfig
+from service.core.config import Settings
+
+
+def scorer_config(settings: Settings) -> ScorerConfig:
+    """The settings as the factory of scorers takes them."""
+    return ScorerConfig(
+        kind=settings.scorer.value,
+        model=settings.nli_model,
+        revision=settings.nli_revision,
+        labels=tuple(name.strip() for name in settings.nli_labels.split(",") if name.strip()),
+        calibration=settings.nli_calibration,
+        threshold=settings.operating_threshold,
+        max_pairs=settings.max_pairs,
+        threads=settings.threads,
+    )
