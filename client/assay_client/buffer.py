@@ -14,7 +14,7 @@ class Buffer:
         """Takes the bounds."""
         self._max_items = max_items
         self._max_bytes = max_bytes
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler or a destructor may submit while its thread holds it
         self._waiting: deque[Item] = deque()
         self._retries: list[Item] = []  # each with its own time
         self._in_hand: dict[int, Item] = {}  # with the sending thread

@@ -58,7 +58,7 @@ class Engine:
     def _begin(self, shared: Shared) -> None:
         self._shared = shared
         self._random = random.Random()  # noqa: S311 - ids, not secrets; uuid4 asks the system and so yields the lock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started_at = float("-inf")
         self._ended: Future[bool] | None = None  # done when a close is
@@ -163,7 +163,10 @@ class Engine:
                 return self._ended or _done(result=True)
             self._closed = True
             self._ended = Future()
-            self._run(self._end(seconds))
+            try:
+                self._run(self._end(seconds))
+            except RuntimeError:  # the thread has just ended by itself
+                self._ended.set_result(False)
             return self._ended
 
     async def _end(self, seconds: float) -> None:
@@ -212,7 +215,7 @@ class Engine:
         finally:
             self._loop = None
             loop.close()
-            if self._ended:
+            if self._ended and not self._ended.done():
                 self._ended.set_result(self._delivered)
 
     async def _work(self) -> None:

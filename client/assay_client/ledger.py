@@ -70,8 +70,9 @@ class Ledger:
     def __init__(self, now: float) -> None:
         """Takes a name for itself that no other process has."""
         self.client = uuid4().hex
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._live: dict[Kind, int] = {}
+        self.totals = {SAMPLED_OUT: 0, DROPPED: 0}
         self._since = now
         self._pending: dict[tuple[int, Kind], tuple[float, int]] = {}
         self._report: Report | None = None
@@ -93,6 +94,7 @@ class Ledger:
             if kind not in live and len(live) >= MAX_KINDS:
                 kind = kind.without_labels()
             live[kind] = live.get(kind, 0) + 1
+            self.totals[outcome] += 1
 
     @property
     def empty(self) -> bool:

@@ -110,9 +110,11 @@ def _stratum(document: Any, version: str) -> Stratum:
 
 
 def _match(document: Any) -> tuple[tuple[str, frozenset[str]], ...]:
-    for name in document:
+    for name, values in document.items():
         if name not in PLAIN_FIELDS and not name.startswith(TAG_PREFIX):
             raise ValueError("a rule about an unknown field")
+        if not isinstance(values, list):
+            raise TypeError("not a list of values")
     return tuple((name, frozenset(map(_text, values))) for name, values in document.items())
 
 

@@ -58,7 +58,7 @@ class Shared:
         self.ledger = Ledger(time.monotonic())
         self.policy: LocalPolicy | SendAll | None = None if settings.sample_locally else SendAll()
         self.last_problem: str | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._untold: Counter[str] = Counter()
@@ -68,7 +68,6 @@ class Shared:
     def leave_out(self, stratum: Stratum, body: Mapping[str, Any]) -> None:
         """Counts one that the hash left out."""
         self.ledger.count(SAMPLED_OUT, stratum, body)
-        self.add("sampled_out")
 
     def add(self, what: str, number: int = 1) -> None:
         """Adds to a number of `stats`."""
@@ -116,10 +115,10 @@ class Shared:
         """A look at the numbers."""
         with self._lock:
             counts, dropped = self._counts.copy(), dict(self._dropped)
-        held = self.buffer.items
+        held, sampled_out = self.buffer.items, self.ledger.totals[SAMPLED_OUT]
         return Stats(
-            submitted=counts["sampled_out"] + counts["delivered"] + held + sum(dropped.values()),
-            sampled_out=counts["sampled_out"],
+            submitted=sampled_out + counts["delivered"] + held + sum(dropped.values()),
+            sampled_out=sampled_out,
             delivered=counts["delivered"],
             held=held,
             held_bytes=self.buffer.bytes,

@@ -201,3 +201,20 @@ def test_killed_and_restarted_sidecar(assay: FakeAssay, make: Make) -> None:
     assert set(running.stored) == ids
     assert (stats.delivered, stats.held, stats.dropped.get("buffer_full", 0)) == (len(ids), 0, refused)
     assert running.counts("dropped_by_client") == refused
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no such timer here")
+def test_submit_from_a_signal_handler(assay: FakeAssay, make: Make) -> None:
+    """A handler that submits while its own thread is inside submit does not wait for itself."""
+    client = make(assay.url, buffer_items=1_000)
+    handled: list[str | None] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: handled.append(client.submit(response="handler")))
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        deadline = time.monotonic() + 1.0
+        while time.monotonic() < deadline:
+            client.submit(response="main")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(handled) > 50
