@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?=
 
-.PHONY: run test lint format clean footprint
+.PHONY: run test lint format clean footprint fuzz
 
 run: $(VENV)/.run
 	@$(BIN)/assay up $(ARGS)
@@ -51,3 +51,7 @@ $(VENV)/.dev: $(VENV)/.created pyproject.toml client/pyproject.toml constraints.
 # Measures clone-to-first-rate, size and memory, and writes the table into README.md; minutes.
 footprint: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.footprint
+
+# Ten thousand requests made from the OpenAPI document, answers held against it; minutes.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.fuzz

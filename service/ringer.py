@@ -40,6 +40,11 @@ class Ringer:
             self._urgent.set()
         self._wanted.set()
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
         while True:
             self._wanted.wait()
@@ -53,7 +58,7 @@ class Ringer:
     def _ring_once(self, *, urgent: bool) -> None:
         try:
             rung = self._doorbell.ring(urgent=urgent)
-        except (RedisError, OSError) as error:
+        except RedisError as error:
             self._metrics.doorbell.labels("failed").inc()
             if not self._failing:
                 log.warning("doorbell_failed", error=type(error).__name__)

@@ -12,7 +12,7 @@ import transformers
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 NLI = ("entailment", "neutral", "contradiction")
-FAMILIES = ("bert", "roberta", "deberta")
+FAMILIES = ("bert", "distilbert", "roberta", "deberta")
 POSITIONS = 128
 
 _CORPUS = [
@@ -68,6 +68,15 @@ def _bert(config: dict[str, Any]) -> tuple[Any, Any]:
     return tokenizer, transformers.BertForSequenceClassification(settings)
 
 
+def _distilbert(config: dict[str, Any]) -> tuple[Any, Any]:
+    """Beside a tokenizer that makes token types, which this model does not take."""
+    tokenizer, _ = _bert(config)
+    settings = transformers.DistilBertConfig(
+        vocab_size=len(tokenizer), max_position_embeddings=POSITIONS, hidden_dim=64, seq_classif_dropout=0, **config
+    )
+    return tokenizer, transformers.DistilBertForSequenceClassification(settings)
+
+
 def _roberta(config: dict[str, Any]) -> tuple[Any, Any]:
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     trained = tokenizers.Tokenizer(models.BPE())
@@ -108,4 +117,4 @@ def _deberta(config: dict[str, Any]) -> tuple[Any, Any]:
     return tokenizer, transformers.DebertaV2ForSequenceClassification(settings)
 
 
-_FAMILIES = {"bert": _bert, "roberta": _roberta, "deberta": _deberta}
+_FAMILIES = {"bert": _bert, "distilbert": _distilbert, "roberta": _roberta, "deberta": _deberta}

@@ -16,10 +16,14 @@ from service.core.db import head_revision, require_current, upgrade
 from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, require_valid_key
 from service.core.policy import DEFAULT_STRATUM, Policy, Rule, read_policy
 from service.core.store.keys import add_key, all_keys, revoke_key
+from workers.commands.bench import bench_app
 from workers.commands.calibrate import calibrate
+from workers.commands.database import db_status
+from workers.commands.doctor import doctor
 from workers.commands.entry import explained as _explained
 from workers.commands.entry import logged_settings as _settings
 from workers.commands.entry import opened_database as _database
+from workers.commands.rate import rate
 from workers.commands.score import score
 from workers.main import Parent
 from workers.progress import EXIT_REFUSED
@@ -31,7 +35,11 @@ db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
 app.command()(calibrate)
+app.add_typer(bench_app, name="bench")
 app.command()(score)
+app.command()(rate)
+app.command()(doctor)
+db_app.command("status")(db_status)
 
 
 @app.command("up")
@@ -171,6 +179,11 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `assay k
         raise typer.Exit(EXIT_REFUSED)
     typer.echo(f"Revoked {key_id}.")
 
+
+app.command()(score)
+app.command()(rate)
+app.command()(doctor)
+db_app.command("status")(db_status)
 
 if __name__ == "__main__":
     app()

@@ -46,6 +46,11 @@ class Pipeline:
         """Whether no thread is draining."""
         return not self._lock.locked()
 
+    @property
+    def lease_s(self) -> float:
+        """How long a row that it takes is its own."""
+        return self._limits.lease_s
+
     def drain(self) -> int:
         """Scores pending rows until none is free, the slice is over or a stop is requested; returns how many.
 
@@ -134,7 +139,8 @@ class Pipeline:
         now = utc_now()
         for row in counted:
             self._metrics.finished.labels(_state(row.outcome)).inc()
-            self._metrics.wait.observe((now - row.taken.received_at).total_seconds())
+            # The sidecar's clock may be ahead of this one; a histogram's sum must not shrink.
+            self._metrics.wait.observe(max(0.0, (now - row.taken.received_at).total_seconds()))
             if isinstance(row.outcome, Scored):
                 self._metrics.pairs.inc(row.outcome.pairs)
 

@@ -1,9 +1,11 @@
 """The ticker: a thread of each worker that works without Redis: it sweeps, rings, and drains what nobody rang for."""
 
 import threading
+import time
 from uuid import uuid4
 
 from redis.exceptions import RedisError
+from sqlalchemy import Connection
 
 from service.core.clock import utc_now
 from service.core.db import Database
@@ -12,11 +14,12 @@ from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell
 from service.core.store.leases import acquire
-from service.core.store.taking import any_takeable, give_up
+from service.core.store.taking import any_takeable, end_impossible_leases, give_up
 from workers.pipeline import Pipeline
 from workers.progress import Progress
 
 LEASE_NAME = "ticker"
+LEASES_EVERY_S = 30.0  # a look at every pending row
 LEASE_TICKS = 3  # ticks after which a silent holder loses the election
 
 
@@ -41,6 +44,7 @@ class Ticker:
         self._metrics = metrics
         self._interval_s = interval_s
         self._name = uuid4().hex
+        self._leases_looked_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
 
     def start(self) -> None:
@@ -73,6 +77,7 @@ class Ticker:
         with self._database.write() as connection:
             leads = acquire(connection, LEASE_NAME, self._name, LEASE_TICKS * self._interval_s)
             given_up = give_up(connection, utc_now()) if leads else 0
+            self._end_impossible_leases(connection, leads=leads)
         if given_up:
             self._metrics.given_up.inc(given_up)
             log.warning("rows_given_up", rows=given_up)
@@ -83,8 +88,15 @@ class Ticker:
         if waiting:
             self._pipeline.drain()
 
+    def _end_impossible_leases(self, connection: Connection, *, leads: bool) -> None:
+        if not leads or time.monotonic() - self._leases_looked_at < LEASES_EVERY_S:
+            return
+        self._leases_looked_at = time.monotonic()
+        if ended := end_impossible_leases(connection, self._pipeline.lease_s):
+            log.warning("leases_ended", rows=ended, reason="the database's clock was set back")
+
     def _ring(self) -> None:
         try:
             self._doorbell.ring()
-        except (RedisError, OSError) as error:
+        except RedisError as error:
             log.debug("doorbell_failed", error=type(error).__name__)

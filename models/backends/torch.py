@@ -1,5 +1,6 @@
 """The torch backend: any Hugging Face sequence classification model, on a GPU if there is one."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,9 @@ class TorchBackend:
         self._device, self._dtype = _device()
         self._model = _load(checkpoint, self._dtype).to(self._device)
         self._pad_id = encoder.pad_id
-        self._types = "token_type_ids" in encoder.input_names
+        # Some tokenizers make types that their model does not take.
+        taken = inspect.signature(self._model.forward).parameters
+        self._types = "token_type_ids" in encoder.input_names and "token_type_ids" in taken
         self._max_length = min(encoder.longest, _positions(self._model), PADDED_LENGTHS[-1])
         self._attributes = {
             "backend": "torch",

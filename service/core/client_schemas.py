@@ -57,7 +57,7 @@ class ClientCounts(Sent):
 
     client: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
     sequence: Annotated[int, Field(strict=True, ge=0, le=2**53)]
-    counts: Annotated[tuple[ClientCount, ...], Field(max_length=MAX_CLIENT_COUNTS)]
+    counts: Annotated[tuple[ClientCount, ...], Field(min_length=1, max_length=MAX_CLIENT_COUNTS)]
 
 
 class CountedAnswer(BaseModel):

@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     """Longest question, response or alternative response in code points."""
 
     scorer: ScorerKind = ScorerKind.NLI
-    """`nli` (the bundled model) or `fake` (no model; for tests)."""
+    """`nli` (a model: the bundled one, or `ASSAY_NLI_MODEL`) or `fake` (no model; for tests)."""
     nli_model: str = ""
     """Another NLI model: a Hugging Face name or a folder; needs the extra `hf`. Empty: the bundled one. docs/models.md."""
     nli_revision: str = ""

@@ -1,6 +1,7 @@
 """The database: engine, transactions, schema check and upgrade."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,25 @@ READ_ONLY = {"assay_read_only": True}
 CONNECT_TIMEOUT_S = 3
 STATEMENT_TIMEOUT_MS = 20_000
 _REFUSED = ("22", "23", "54")  # SQLSTATE classes: the data is refused, however often it is sent
-_UNAVAILABLE = (sa_exc.OperationalError, sa_exc.InterfaceError, sa_exc.InternalError, sa_exc.TimeoutError)
+_UNAVAILABLE = (sa_exc.OperationalError, sa_exc.InterfaceError, sa_exc.InternalError)
+MEND = (
+    "Retry with the same id once an operator has mended this; GET /readyz tells when the database takes writes again."
+)
+_FULL = "The database has no room left on its disk."
+_READ_ONLY = "The database takes no writes: it is read-only."
+_FORBIDDEN = "The database forbids this to its user."
+_REASONS = {
+    "53100": _FULL,
+    "SQLITE_FULL": _FULL,
+    "SQLITE_IOERR": "The database cannot read or write its file: the disk is full or failing.",
+    "25006": _READ_ONLY,
+    "SQLITE_READONLY": _READ_ONLY,
+    "42501": _FORBIDDEN,
+    "SQLITE_PERM": _FORBIDDEN,
+    "SQLITE_CANTOPEN": "The database's file cannot be opened.",
+    "SQLITE_CORRUPT": "The database's file is damaged.",
+    "SQLITE_NOTADB": "The database's file is no database.",
+}
 
 
 class Database:
@@ -30,6 +49,7 @@ class Database:
         self.engine = _make_engine(url)
         # One snapshot for all statements of a read; SQLite's transactions have it anyway.
         snapshot = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
+        self._write_failed_at: float | None = None
         self._reader = self.engine.execution_options(**READ_ONLY, **snapshot)
 
     @property
@@ -40,8 +60,19 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end. Raises StoreUnavailableError."""
-        with _translated(), self.engine.begin() as connection:
-            yield connection
+        try:
+            with _translated(), self.engine.begin() as connection:
+                yield connection
+        except StoreUnavailableError:
+            self._write_failed_at = time.monotonic()
+            raise
+        self._write_failed_at = None
+
+    @property
+    def write_failed_ago_s(self) -> float | None:
+        """Seconds since the last write, if it failed; None if it did not."""
+        failed_at = self._write_failed_at
+        return None if failed_at is None else time.monotonic() - failed_at
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -58,14 +89,22 @@ class Database:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except _UNAVAILABLE as error:
-        if (getattr(getattr(error, "orig", None), "sqlstate", None) or "")[:2] in _REFUSED:
-            raise
-        raise StoreUnavailableError(f"The database did not answer: {type(error).__name__}.") from error
+    except sa_exc.TimeoutError as error:
+        raise StoreUnavailableError("No connection to the database became free in time.") from error
     except sa_exc.DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""
+        if (reason := _reason(state)) is not None:
+            raise StoreUnavailableError(reason, next_step=MEND) from error
         if error.connection_invalidated:
             raise StoreUnavailableError("The database closed the connection.") from error
+        if isinstance(error, _UNAVAILABLE) and state[:2] not in _REFUSED:
+            raise StoreUnavailableError(f"The database did not answer: {type(error).__name__}.") from error
         raise
+
+
+def _reason(state: str) -> str | None:
+    """What an operator has to mend, by SQLSTATE or SQLite's name."""
+    return next((reason for prefix, reason in _REASONS.items() if state.startswith(prefix)), None)
 
 
 def _make_engine(url: str) -> Engine:

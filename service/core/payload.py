@@ -1,11 +1,14 @@
 """Payloads: request bytes become submissions, or an error that names the field and the fix."""
 
 import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from service.core.array_items import split_array
 from service.core.client_schemas import MAX_CLIENT_COUNTS, ClientCounts
 from service.core.config import Settings
 from service.core.errors import BodyTooLargeError, PayloadInvalidError
@@ -19,12 +22,11 @@ ALIASES = {
     "contexts": ("context", "retrieved_contexts", "retrieval_context"),
     "response": ("answer", "output", "actual_output"),
 }
-NOT_UNICODE = "Contains a lone surrogate or bytes that are not UTF-8. Remove or replace them."
 # pydantic's wording, made into what to do
 _FIXES = {
     "extra_forbidden": "No such field. Remove it, or put it under `tags` (text) or `features` (numbers).",
     "missing": "This field is required. Add it.",
-    "string_unicode": NOT_UNICODE,
+    "string_unicode": "Contains a lone surrogate, which is not valid Unicode. Remove or replace it.",
 }
 
 
@@ -37,7 +39,7 @@ def decode_document(body: bytes) -> Any:
     """JSON as a document that a database can store. Raises PayloadInvalidError."""
     document = _decode(body)
     if NUL in body:
-        refuse_unstorable(document)
+        refuse_nul(document)
     return document
 
 
@@ -46,17 +48,14 @@ def parse_batch(body: bytes, settings: Settings, *, lines: bool) -> list[Submiss
 
     Raises PayloadInvalidError where the whole is not a batch, BodyTooLargeError where it has too many items.
     """
-    suspect = NUL in body
-    try:
-        items = _decode_lines(body, settings.max_batch_items + 1) if lines else _decode(body)
-    except PayloadInvalidError as error:
-        items, suspect = _decode_leniently(body, error), True
+    items = _decode_lines(body, settings.max_batch_items + 1) if lines else _decode_array(body)
     if not isinstance(items, list):
         message = "A batch is a JSON array, or one JSON document a line with content type application/x-ndjson."
         raise PayloadInvalidError(message, field="")
     if len(items) > settings.max_batch_items:
         raise BodyTooLargeError(f"Too many items; at most {settings.max_batch_items} are accepted in one batch.")
-    return [_validate_item(item, settings, suspect=suspect) for item in items]
+    with_nul = NUL in body
+    return [_validate_item(item, settings, with_nul=with_nul) for item in items]
 
 
 def parse_counts(body: bytes) -> ClientCounts:
@@ -70,40 +69,39 @@ def parse_counts(body: bytes) -> ClientCounts:
         raise _problem(error) from None
 
 
-def _validate_item(item: Any, settings: Settings, *, suspect: bool) -> Submission | PayloadInvalidError:
+def _validate_item(item: Any, settings: Settings, *, with_nul: bool) -> Submission | PayloadInvalidError:
     if isinstance(item, PayloadInvalidError):
         return item
     try:
-        if suspect:
-            refuse_unstorable(item)
+        if with_nul:
+            refuse_nul(item)
         return validate_submission(item, settings)
     except PayloadInvalidError as error:
         return error
 
 
 def _decode_lines(body: bytes, limit: int) -> list[Any]:
-    items: list[Any] = []
-    for line in body.splitlines():
-        if len(items) == limit:
-            break
-        if line.strip():
-            try:
-                items.append(_decode(line))
-            except PayloadInvalidError as error:
-                items.append(error)
-    return items
+    lines = (line for line in body.splitlines() if line.strip())
+    return list(_decode_each(islice(lines, limit)))
 
 
-def _decode_leniently(body: bytes, error: PayloadInvalidError) -> Any:
-    """An array some of whose text is not valid Unicode, which is left for its own item to fail on; or the error."""
+def _decode_array(body: bytes) -> Any:
+    """The document; where it cannot be read, its items one by one, so that what is wrong in one fails alone."""
     try:
-        return json.loads(body.decode("utf-8", "surrogateescape"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise error from None
+        return _decode(body)
+    except PayloadInvalidError:
+        items = split_array(body)
+        if items is None:
+            raise
+        return list(_decode_each(items))
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
+def _decode_each(items: Iterable[bytes]) -> Iterator[Any]:
+    for item in items:
+        try:
+            yield _decode(item)
+        except PayloadInvalidError as error:
+            yield error
 
 
 def _decode(body: bytes) -> Any:
@@ -113,37 +111,25 @@ def _decode(body: bytes) -> Any:
         raise PayloadInvalidError(f"Not valid JSON: {_safe(str(error))}.", field="") from None
 
 
-def refuse_unstorable(document: Any) -> None:
-    """The database cannot store U+0000, nor text that is not Unicode. Raises PayloadInvalidError, which names its place.
+def refuse_nul(document: Any) -> None:
+    """The database cannot store U+0000. Raises PayloadInvalidError, which names its place.
 
-    A look at the bytes is cheap; only where it finds a reason is there this walk.
+    A look at the bytes is cheap; only where it finds one is there this walk.
     """
-    if (found := _find_unstorable(document, "")) is not None:
-        message, place = found
-        raise PayloadInvalidError(message, field=_safe(place))
+    if (place := _find_nul(document, "")) is not None:
+        raise PayloadInvalidError("Contains the character U+0000. Remove it.", field=_safe(place))
 
 
-def _find_unstorable(value: Any, place: str) -> tuple[str, str] | None:
+def _find_nul(value: Any, place: str) -> str | None:
     if isinstance(value, str):
-        message = _unstorable(value)
-        return None if message is None else (message, place)
+        return place if "\0" in value else None
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, child in children:
-        if isinstance(name, str) and (message := _unstorable(name)) is not None:
-            return message, place
-        found = _find_unstorable(child, f"{place}.{name}" if place else str(name))
+        if isinstance(name, str) and "\0" in name:
+            return place
+        found = _find_nul(child, f"{place}.{name}" if place else str(name))
         if found is not None:
             return found
-    return None
-
-
-def _unstorable(text: str) -> str | None:
-    if "\0" in text:
-        return "Contains the character U+0000. Remove it."
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return NOT_UNICODE
     return None
 
 

@@ -1,8 +1,11 @@
 """The doorbell: a job without text that tells a worker to look at the table. The row is the truth."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from redis import Redis
+from redis.exceptions import RedisError
 from rq import Queue, Retry, Worker
 from rq.serializers import JSONSerializer
 
@@ -29,7 +32,19 @@ class Doorbell:
         self._workers_counted_at = float("-inf")
 
     def ring(self, *, urgent: bool = False) -> bool:
-        """Enqueues a drain unless enough are waiting; True if it did. Raises redis.RedisError."""
+        """Enqueues a drain unless enough are waiting; True if it did. Raises redis.RedisError, and nothing else."""
+        with _only_redis_errors():
+            return self._ring(urgent=urgent)
+
+    def answers(self) -> bool:
+        """Whether Redis answers a ping."""
+        try:
+            with _only_redis_errors():
+                return self.connection.ping() is True
+        except RedisError:
+            return False
+
+    def _ring(self, *, urgent: bool) -> bool:
         if self.queue.count >= RINGS_PER_WORKER * self._count_workers() and not urgent:
             return False
         self.queue.enqueue(
@@ -49,3 +64,14 @@ class Doorbell:
             self._workers = max(1, Worker.count(queue=self.queue))
             self._workers_counted_at = now
         return self._workers
+
+
+@contextmanager
+def _only_redis_errors() -> Iterator[None]:
+    """What answers may be no Redis: its nonsense surfaces as any error, deep inside the libraries."""
+    try:
+        yield
+    except RedisError:
+        raise
+    except Exception as error:
+        raise RedisError(f"Redis did not answer as Redis does: {type(error).__name__}.") from error

@@ -1,15 +1,14 @@
 """The query of a rate as text: from an URL or a command line, to a stretch of time. Pure."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from service.core.duration import before, parse_duration
 from service.core.errors import QueryInvalidError
 from service.core.store.rates import DIMENSIONS, Stretch, Unit
 
 MAX_BUCKETS = 2_000
 MINUTE = timedelta(minutes=1)
-UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,11 +33,11 @@ def read_stretch(query: RateQuery, now: datetime) -> Stretch:
     if query.start is not None:
         begin = _time(query.start, "from")
     else:
-        begin = _before(end, _duration(query.window or "24h", "window"))
+        begin = before(end, parse_duration("24h" if query.window is None else query.window, "window"), "window")
     begin, end = _floor(begin), _ceil(end)
     if begin >= end:
         raise QueryInvalidError("`from` must be before `to`.", field="from")
-    width = _duration(query.granularity, "granularity") if query.granularity else end - begin
+    width = parse_duration(query.granularity, "granularity") if query.granularity is not None else end - begin
     if width % MINUTE:
         raise QueryInvalidError("Must be whole minutes.", field="granularity")
     if (end - begin) / width > MAX_BUCKETS:
@@ -53,7 +52,7 @@ def read_stretch(query: RateQuery, now: datetime) -> Stretch:
 
 
 def _groups(text: str | None) -> tuple[str, ...]:
-    groups = tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text else ()
+    groups = tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text is not None else ()
     for name in groups:
         if name not in DIMENSIONS:
             raise QueryInvalidError(f"Unknown dimension {name[:50]!r}; use {', '.join(DIMENSIONS)}.", field="group_by")
@@ -68,20 +67,6 @@ def _time(text: str, field: str) -> datetime:
     if moment is None or moment.tzinfo is None or not 1970 <= moment.year < 9000:  # noqa: PLR2004 - years
         raise QueryInvalidError("Must be an ISO 8601 time with a zone, such as 2026-11-01T00:00:00Z.", field=field)
     return moment.astimezone(UTC)
-
-
-def _before(end: datetime, duration: timedelta) -> datetime:
-    try:
-        return end - duration
-    except OverflowError:
-        raise QueryInvalidError("Reaches back too far.", field="window") from None
-
-
-def _duration(text: str, field: str) -> timedelta:
-    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
-    if match is None or int(match[1]) == 0:
-        raise QueryInvalidError("Must be a whole number and s, m, h, d or w, such as 30m, 24h or 7d.", field=field)
-    return timedelta(seconds=int(match[1]) * UNITS[match[2]])
 
 
 def _floor(moment: datetime) -> datetime:

@@ -159,8 +159,8 @@ class ClaimAnswer(BaseModel):
     evidence: EvidenceAnswer | None
 
 
-class ScoreAnswer(BaseModel):
-    """One score row."""
+class TimelessScoreAnswer(BaseModel):
+    """What a scorer says of a response."""
 
     scorer: str
     fingerprint: str
@@ -171,6 +171,11 @@ class ScoreAnswer(BaseModel):
     claims_flagged: int
     pairs: int
     attributes: dict[str, str]
+
+
+class ScoreAnswer(TimelessScoreAnswer):
+    """One score row."""
+
     created_at: datetime
 
 
@@ -249,3 +254,11 @@ class RatesAnswer(BaseModel):
     granularity_s: float
     group_by: list[str]
     buckets: list[BucketAnswer]
+
+
+class ReadyAnswer(BaseModel):
+    """Whether samples can be stored."""
+
+    status: Literal["ready", "not_ready"]
+    database: Literal["up", "down", "refuses_writes"]
+    redis: Literal["up", "down"]

@@ -22,6 +22,8 @@ from sqlalchemy import (
 
 from service.core.clock import UtcTime
 
+URGENT, NORMAL = 0, 1  # priorities: a caller waits for the row, or nobody does
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -1,24 +1,28 @@
 """What operators ask: alive, ready, metrics."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Literal
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from redis.exceptions import RedisError
 
 from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import AssayError
 from service.core.keys import Scope
 from service.core.metrics import SidecarMetrics
+from service.core.schemas import ReadyAnswer
+from service.core.store.leases import acquire
 from service.core.store.taking import backlog
-from service.state import Sidecar, SidecarDep
+from service.routes.problem import PROBLEM
+from service.state import SidecarDep
 
 router = APIRouter(tags=["operations"])
+
+WRITE_AGAIN_S = 2.0  # after a failed write
 
 
 @router.get("/healthz")
@@ -27,36 +31,50 @@ async def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", responses={503: {"description": "The database does not answer."}})
-def readyz(sidecar: SidecarDep) -> Response:
-    """Whether submissions can be accepted: the database answers. Redis is reported; losing it costs latency only."""
-    database, redis = _database_answers(sidecar), _redis_answers(sidecar)
-    status = "ready" if database else "not_ready"
-    body: dict[str, Any] = {
-        "status": status,
-        "database": "up" if database else "down",
-        "redis": "up" if redis else "down",
-    }
-    return JSONResponse(body, 200 if database else 503)
+@router.get("/readyz", responses={503: {"model": ReadyAnswer, "description": "Samples cannot be stored."}})
+def readyz(sidecar: SidecarDep, response: Response) -> ReadyAnswer:
+    """Whether samples can be stored: the database takes writes. Redis is reported; losing it costs latency only."""
+    database = _database_state(sidecar.database)
+    response.status_code = 200 if database == "up" else 503
+    return ReadyAnswer(
+        status="ready" if database == "up" else "not_ready",
+        database=database,
+        redis="up" if sidecar.doorbell.answers() else "down",
+    )
 
 
-def _database_answers(sidecar: Sidecar) -> bool:
+def _database_state(database: Database) -> Literal["up", "down", "refuses_writes"]:
     try:
-        with sidecar.database.read() as connection:
+        with database.read() as connection:
             connection.exec_driver_sql("SELECT 1 FROM alembic_version")  # SQLite reads no file for a bare SELECT 1
+    except AssayError:
+        return "down"
+    failed_ago_s = database.write_failed_ago_s
+    if failed_ago_s is None:
+        return "up"
+    # Nothing else may write while nobody is sent here: ask, but not with every look.
+    if failed_ago_s > WRITE_AGAIN_S and _takes_writes(database):
+        return "up"
+    return "refuses_writes"
+
+
+def _takes_writes(database: Database) -> bool:
+    try:
+        with database.write() as connection:
+            acquire(connection, "readyz", "readyz", 0)
     except AssayError:
         return False
     return True
 
 
-def _redis_answers(sidecar: Sidecar) -> bool:
-    try:
-        return bool(sidecar.doorbell.connection.ping())
-    except (RedisError, OSError):
-        return False
-
-
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus' text format."},
+        401: PROBLEM | {"description": "The API key is missing or unknown."},
+    },
+)
 def metrics(request: Request, sidecar: SidecarDep) -> Response:
     """Prometheus metrics; needs scope `read` unless ASSAY_METRICS_OPEN is on."""
     if not sidecar.settings.metrics_open:
@@ -89,5 +107,5 @@ class _BacklogCollector(Collector):
             return
         yield GaugeMetricFamily("assay_pending_samples", "Samples not finished.", value=held.pending)
         if held.oldest_received_at is not None:
-            age = (utc_now() - held.oldest_received_at).total_seconds()
+            age = max(0.0, (utc_now() - held.oldest_received_at).total_seconds())  # the clock may have been set back
             yield GaugeMetricFamily("assay_oldest_pending_seconds", "Age of the oldest unfinished sample.", value=age)

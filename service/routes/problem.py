@@ -34,11 +34,14 @@ STATUS: dict[type[errors.AssayError], int] = {
     errors.StartRefusedError: 500,
     errors.SchemaMismatchError: 500,
 }
-PROBLEM: dict[str, Any] = {"model": ProblemAnswer, "content": {"application/problem+json": {}}}
+PROBLEM: dict[str, Any] = {
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
+}
 FAILURES: dict[int | str, dict[str, Any]] = {
     401: PROBLEM | {"description": "The API key is missing or unknown."},
     403: PROBLEM | {"description": "The API key lacks the scope, or the Host header is foreign."},
     413: PROBLEM | {"description": "The body is too large."},
+    415: PROBLEM | {"description": "The body is compressed."},
     422: PROBLEM | {"description": "The body is not valid; `field` names where."},
     503: PROBLEM | {"description": "The database did not answer. Retry with the same id."},
 }

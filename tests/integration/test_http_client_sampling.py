@@ -198,6 +198,11 @@ class TestCounts:
         answer = start().client.post("/counts", json=sent)
         assert (answer.status_code, answer.json()["field"]) == (422, "counts")
 
+    def test_a_flush_of_nothing_is_refused(self, start: Start) -> None:
+        """It could only burn a sequence."""
+        answer = start().client.post("/counts", json=counts() | {"counts": []})
+        assert (answer.status_code, answer.json()["field"]) == (422, "counts")
+
     def test_old_flushes_are_forgotten(self, start: Start, database: Database) -> None:
         """What is remembered of one client does not grow for ever."""
         client = start().client

@@ -142,6 +142,9 @@ def test_unknown_paths_and_methods_are_problems(start: Start, method: str, path:
     [
         ("colour=blue", "colour"),
         ("window=0h", "window"),
+        ("window=", "window"),
+        ("granularity=", "granularity"),
+        ("group_by=", "group_by"),
         ("window=5", "window"),
         ("window=999999w", "window"),
         ("from=2026-11-01T12:00:00", "from"),

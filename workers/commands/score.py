@@ -1,7 +1,5 @@
 """`assay score`: scores a file without a sidecar, a queue or a database."""
 
-import os
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -44,8 +42,14 @@ def score(  # noqa: PLR0913 - one argument an option
     fields = Fields(
         question=question_field, contexts=tuple(context_field or ()), response=response_field, label=label_field
     )
-    with explained():
-        result = _score(file, out, chosen, fields, explain=explain, restart=restart)
+    try:
+        with explained():
+            result = _score(file, out, chosen, fields, explain=explain, restart=restart)
+    except KeyboardInterrupt:
+        _say_how_to_go_on(file, out)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except BrokenPipeError:  # the reader of standard output has enough
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     if result.tally.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -59,16 +63,8 @@ def _score(file: str, out: str, chosen: Format | None, fields: Fields, *, explai
     told = Console(stderr=True, highlight=False)
     explained_to = Console(stderr=out == STDOUT, highlight=False) if explain else None
     started = time.monotonic()
-    try:
-        with watching(told, explained_to) as watcher:
-            result = run(Job(source=source, fields=fields, out=out, restart=restart), scorer, settings, watcher)
-    except KeyboardInterrupt:
-        _say_how_to_go_on(file, out)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    except BrokenPipeError:
-        # The reader of standard output has enough. What Python still holds for it must not be tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+    with watching(told, explained_to) as watcher:
+        result = run(Job(source=source, fields=fields, out=out, restart=restart), scorer, settings, watcher)
     typer.echo(summary(result, fingerprint=scorer.fingerprint, seconds=time.monotonic() - started), err=True)
     return result
 

@@ -4,33 +4,24 @@ What a file cannot know is null: when the sample was received and finished, its 
 time is written at all, so that the same rows and the same scorer give the same bytes, whoever interrupts.
 """
 
+from dataclasses import asdict
 from typing import Literal
 
 from pydantic import BaseModel
 
-from models.types import Outcome, Scored
+from models.types import ClaimResult, Outcome, Scored
 from service.core.errors import PayloadInvalidError
 from service.core.problem import problem_answer
-from service.core.sample_view import claim_answer
-from service.core.schemas import ClaimAnswer, ProblemAnswer
+from service.core.schemas import ClaimAnswer, EvidenceAnswer, ProbabilityAnswer, ProblemAnswer, TimelessScoreAnswer
 from service.core.store.taking import ScoredBy, final_state
 from workers.offline.shape import Row
 
 INVALID = 422  # the status that `POST /score/batch` gives such an item
 
 
-class RowScore(BaseModel):
+class RowScore(TimelessScoreAnswer):
     """As ScoreAnswer, but for the time."""
 
-    scorer: str
-    fingerprint: str
-    score: float
-    flagged: bool
-    threshold: float
-    claims_checked: int
-    claims_flagged: int
-    pairs: int
-    attributes: dict[str, str]
     created_at: None = None
 
 
@@ -61,7 +52,7 @@ class ErrorAnswer(BaseModel):
 
 def error_answer(row: Row, error: PayloadInvalidError) -> ErrorAnswer:
     """The row out for a row that is no submission."""
-    return ErrorAnswer(id=row.id, line=row.line, problem=problem_answer(error, INVALID, row.id))
+    return ErrorAnswer(id=row.id, line=row.line, problem=problem_answer(error, INVALID))
 
 
 def row_answer(row: Row, outcome: Outcome, by: ScoredBy) -> RowAnswer:
@@ -87,6 +78,24 @@ def row_answer(row: Row, outcome: Outcome, by: ScoredBy) -> RowAnswer:
         score=outcome.score,
         flagged=outcome.flagged,
         threshold=outcome.threshold,
-        claims=[claim_answer(claim) for claim in outcome.claims],
+        claims=[_claim(claim) for claim in outcome.claims],
         scores=[score],
+    )
+
+
+def _claim(claim: ClaimResult) -> ClaimAnswer:
+    probability, evidence = claim.probability, claim.evidence
+    shown = None
+    if evidence is not None:
+        shown = EvidenceAnswer(
+            context_id=evidence.context_id, start=evidence.start, end=evidence.end, text=evidence.text
+        )
+    return ClaimAnswer(
+        start=claim.start,
+        end=claim.end,
+        text=claim.text,
+        verdict=claim.verdict.value,
+        score=claim.score,
+        probability=ProbabilityAnswer(**asdict(probability)) if probability else None,
+        evidence=shown,
     )

@@ -10,7 +10,7 @@ from service.core.schemas import ClaimAnswer, Submission
 from service.core.tables import State
 from workers.offline.answer import ErrorAnswer, RowAnswer
 from workers.offline.shape import Row
-from workers.offline.visible import visible
+from workers.visible import visible
 
 COLOURS = {
     Verdict.SUPPORTED: "green",

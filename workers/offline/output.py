@@ -11,8 +11,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from service.core.errors import StartRefusedError
 
@@ -35,16 +36,17 @@ CHANGED = {"input_sha256": "the input", "fingerprint": "the scorer", "options": 
 class Output:
     """Where rows go; a whole row is never half of two."""
 
-    def __init__(self, stream: IO[bytes], state: Path | None = None) -> None:
-        """`state`: the file beside the output, removed when it is complete."""
+    def __init__(self, stream: FileIO, state: Path | None = None) -> None:
+        """`stream` holds nothing back; `state`: the file beside the output, removed when it is complete."""
         self._stream = stream
         self._state = state
 
     def write(self, lines: list[bytes]) -> None:
         """Appends rows and hands them to the operating system. Raises StartRefusedError if it takes no more."""
+        left = memoryview(b"".join(line + b"\n" for line in lines))
         try:
-            self._stream.write(b"".join(line + b"\n" for line in lines))
-            self._stream.flush()
+            while left:
+                left = left[self._stream.write(left) :]
         except BrokenPipeError:
             raise  # who read standard output has enough
         except OSError as error:
@@ -67,11 +69,12 @@ def open_output(path: str, made: Made | None, *, restart: bool, keep: Callable[[
     `made` is None where a run cannot be taken up. Raises StartRefusedError.
     """
     if path == STDOUT:
-        yield Output(sys.stdout.buffer)
+        with FileIO(sys.stdout.fileno(), "w", closefd=False) as stream:
+            yield Output(stream)
         return
     target = Path(path)
     if target.exists() and not target.is_file():  # a pipe or a device: there is nothing to resume
-        with target.open("wb") as stream:
+        with FileIO(target, "w") as stream:
             yield Output(stream)
         return
     state = target.with_name(target.name + ".resume")
@@ -80,7 +83,7 @@ def open_output(path: str, made: Made | None, *, restart: bool, keep: Callable[[
             stream.truncate(0)
         elif stream.seek(0, os.SEEK_END):
             _require_same(state, made)
-            stream.truncate(_whole_rows(stream, keep))
+            stream.truncate(_whole_rows(target, keep))
         stream.seek(0, os.SEEK_END)
         if made is None:
             state.unlink(missing_ok=True)
@@ -90,9 +93,9 @@ def open_output(path: str, made: Made | None, *, restart: bool, keep: Callable[[
 
 
 @contextlib.contextmanager
-def _locked(target: Path) -> Iterator[IO[bytes]]:
+def _locked(target: Path) -> Iterator[FileIO]:
     try:
-        stream = target.open("r+b" if target.exists() else "x+b")
+        stream = FileIO(target, "r+" if target.exists() else "x+")
     except OSError as error:
         raise StartRefusedError(f"Cannot write {target}: {error.strerror}.", next_step="Give another -o.") from None
     with stream:
@@ -124,17 +127,18 @@ def _require_same(state: Path, made: Made | None) -> None:
         )
 
 
-def _whole_rows(stream: IO[bytes], keep: Callable[[bytes], None]) -> int:
+def _whole_rows(target: Path, keep: Callable[[bytes], None]) -> int:
     """Where the last whole row ends; what follows was torn by the interruption."""
-    end = stream.seek(0)
-    for line in stream:
-        if not line.endswith(b"\n"):
-            break
-        try:
-            keep(line)
-        except ValueError:
-            break
-        end += len(line)
+    end = 0
+    with target.open("rb") as lines:
+        for line in lines:
+            try:
+                if not line.endswith(b"\n"):
+                    break
+                keep(line)
+            except ValueError:
+                break
+            end += len(line)
     return end
 
 

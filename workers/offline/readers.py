@@ -4,14 +4,14 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
 from pydantic_core import from_json
 
 from service.core.errors import PayloadInvalidError, StartRefusedError
-from service.core.payload import ALIASES, decode_document, refuse_unstorable
+from service.core.payload import ALIASES, decode_document, refuse_nul
 
 BOM = b"\xef\xbb\xbf"
 LISTS = frozenset({"contexts", "samples", *ALIASES["contexts"]})
@@ -30,7 +30,7 @@ class SourceRow:
     problem: PayloadInvalidError | None = None  # why it could not be read
 
 
-def read_lines(stream: IO[bytes], limit: int) -> Iterator[SourceRow]:
+def read_lines(stream: IO[bytes], limit: int) -> Generator[SourceRow]:
     """JSON Lines: one document a line; blank lines are no rows. `limit`: bytes of the longest line."""
     first = True
     for line, text in _bounded_lines(stream, limit):
@@ -70,35 +70,49 @@ def _decoded(line: int, text: bytes) -> SourceRow:
         return SourceRow(line=line, problem=error)
 
 
-def read_csv(stream: IO[bytes], limit: int, lists: frozenset[str]) -> Iterator[SourceRow]:
+def read_csv(stream: IO[bytes], limit: int, lists: frozenset[str]) -> Generator[SourceRow]:
     """CSV with a header. An empty cell is absent, but for an empty response, which is a response.
 
     Cells of contexts and samples that are a JSON list are that list; any other cell of contexts is one context.
     `lists`: further columns of contexts.
     """
-    # A byte that is not UTF-8 becomes a lone surrogate, which the validation of that row alone refuses.
+    # A byte that is not UTF-8 becomes a lone surrogate, for which that row alone is refused.
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     csv.field_size_limit(limit)
     reader = csv.DictReader(text)
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            problem = PayloadInvalidError(f"Not valid CSV: {error}.", field="")
-            yield SourceRow(line=reader.line_num, problem=problem)
-        else:
-            yield _row_of_cells(reader.line_num, cells, LISTS | lists)
+    try:
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                problem = PayloadInvalidError(f"Not valid CSV: {error}.", field="")
+                yield SourceRow(line=reader.line_num, problem=problem)
+            else:
+                yield _row_of_cells(reader.line_num, cells, LISTS | lists)
+    finally:
+        text.detach()  # the stream is its opener's to close
 
 
 def _row_of_cells(line: int, cells: dict[str | Any, Any], lists: frozenset[str]) -> SourceRow:
     if None in cells:
         problem = PayloadInvalidError("The row has more cells than the header. Quote cells that hold commas.", field="")
         return SourceRow(line=line, problem=problem)
+    for name, cell in cells.items():
+        if cell and not _is_unicode(cell):
+            return SourceRow(line=line, problem=PayloadInvalidError("Not valid UTF-8.", field=ascii(name)[1:-1]))
     keep_empty = {"response", *ALIASES["response"]}
     document = {n: _cell(n, c, lists) for n, c in cells.items() if c or (c is not None and n in keep_empty)}
     return _checked(line, document)
+
+
+def _is_unicode(cell: str) -> bool:
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _cell(name: str, cell: str, lists: frozenset[str]) -> Any:
@@ -112,7 +126,7 @@ def _cell(name: str, cell: str, lists: frozenset[str]) -> Any:
     return value if isinstance(value, wanted) else cell
 
 
-def read_parquet(file: Any) -> Iterator[SourceRow]:
+def read_parquet(file: Any) -> Generator[SourceRow]:
     """An open `pyarrow.parquet.ParquetFile`; nulls are absent."""
     line = 0
     batches = file.iter_batches(batch_size=PARQUET_ROWS)
@@ -136,7 +150,7 @@ def _without_nulls(value: Any) -> Any:
 
 def _checked(line: int, document: dict[str, Any]) -> SourceRow:
     try:
-        refuse_unstorable(document)
+        refuse_nul(document)
     except PayloadInvalidError as error:
         return SourceRow(line=line, problem=error)
     return SourceRow(line=line, document=document)

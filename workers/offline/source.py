@@ -4,7 +4,7 @@ import contextlib
 import gzip
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, cast
@@ -61,8 +61,8 @@ class Source:
         """All rows, in order. Raises StartRefusedError where the file cannot be read on."""
         line = 0
         try:
-            with self._opened() as stream:
-                for row in self._read(stream):
+            with self._opened() as stream, contextlib.closing(self._read(stream)) as rows:
+                for row in rows:
                     line = row.line
                     yield row
         except UNREADABLE as error:
@@ -80,7 +80,8 @@ class Source:
                 return int(open_parquet(stream).metadata.num_rows)
             if self.format is Format.JSONL:
                 return count_lines(stream, self._limit)
-            return sum(1 for _ in self._read(stream))
+            with contextlib.closing(self._read(stream)) as rows:
+                return sum(1 for _ in rows)
 
     def digest(self) -> str:
         """SHA-256 of the file's bytes; empty for standard input. Raises StartRefusedError."""
@@ -89,7 +90,7 @@ class Source:
         with self._readable(), self.path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
-    def _read(self, stream: IO[bytes]) -> Iterator[SourceRow]:
+    def _read(self, stream: IO[bytes]) -> Generator[SourceRow]:
         match self.format:
             case Format.JSONL:
                 return read_lines(stream, self._limit)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from models.calibrate import BALANCED
 from service.core.tables import State
-from workers.offline.agreement import POSITIVE, balanced_accuracy, roc_auc
+from workers.offline.agreement import POSITIVE, Figure, balanced_accuracy, roc_auc
 from workers.offline.run import Result
 from workers.offline.tally import CONFIDENCE, ERROR, Tally
-from workers.offline.visible import visible
+from workers.visible import visible
 
 MAX_NAME_CHARS = 40
 WIDTH = 18
@@ -54,16 +54,20 @@ def _agreement(tally: Tally) -> Iterator[tuple[str, str]]:
     bad = sum(held.positive)
     left_out = f"; {tally.without_label:,} scored rows without a usable label left out" if tally.without_label else ""
     yield "labels", f"n {len(held.scores):,} scored rows, {bad:,} of them {POSITIVE} (the positive class){left_out}"
-    yield "  ROC AUC", _number(roc_auc(held.scores, held.positive))
+    yield "  ROC AUC", _figure(roc_auc(held.scores, held.positive))
     thresholds = [BALANCED] if tally.threshold in {None, BALANCED} else [BALANCED, tally.threshold]
     for threshold in thresholds:
         if threshold is not None:
-            found = _number(balanced_accuracy(held.scores, held.positive, threshold))
+            found = _figure(balanced_accuracy(held.scores, held.positive, threshold))
             yield "  balanced acc.", f"{found} at score {threshold:.4g}"
 
 
-def _number(value: float | None) -> str:
-    return "unknown: it needs rows of both classes" if value is None else f"{value:.3f}"
+def _figure(found: Figure | None) -> str:
+    if found is None:
+        return "unknown: it needs rows of both classes"
+    if found.low is None or found.high is None:
+        return f"{found.value:.3f}  (interval unknown)"
+    return f"{found.value:.3f}  ({CONFIDENCE:.0%} interval {found.low:.3f} to {found.high:.3f})"
 
 
 def _speed(rows: int, kept: int, seconds: float) -> str:

@@ -1,14 +1,16 @@
 """Samples: accepted once each, read back whole."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, literal_column, select, tuple_
+from sqlalchemy.sql.dml import ReturningInsert
 
-from service.core.store.dialect import insert
-from service.core.tables import State, claims, samples, scores
+from service.core.store.dialect import insert_many, many
+from service.core.tables import NORMAL, URGENT, State, claims, samples, scores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +54,7 @@ class Known:
 # The literal matches the partial index's predicate; a bound parameter would not.
 _PENDING = samples.c.state == literal_column("'pending'")
 _FRESH = {"state": State.PENDING.value, "attempt": 0, "returns": 0, "alone_attempts": 0}
+_SENT = tuple(field.name for field in fields(NewSample))
 _KNOWN = ("body_digest", "decision", "reason", "stratum", "inclusion_probability", "policy_version")
 
 
@@ -60,14 +63,18 @@ def accept(connection: Connection, rows: Sequence[NewSample]) -> dict[tuple[str,
 
     One statement if all are new, two if any is known.
     """
-    statement = (
-        insert(connection, samples)
-        .on_conflict_do_nothing(index_elements=["tenant", "id"])
-        .returning(samples.c.tenant, samples.c.id)
-    )
-    inserted = {(r.tenant, r.id) for r in connection.execute(statement, [_columns(row) for row in rows])}
+    dialect, values = connection.dialect.name, [columns_of(row) for row in rows]
+    found = connection.execute(_accepting(dialect, tuple(values[0])), many(dialect, values))
+    inserted = {(row.tenant, row.id) for row in found}
     known = [row for row in rows if (row.tenant, row.id) not in inserted]
     return find_known(connection, known) if known else {}
+
+
+@cache
+def _accepting(dialect: str, names: tuple[str, ...]) -> ReturningInsert[Any]:
+    """The statement of `accept`, made once and not for each sample."""
+    statement = insert_many(dialect, samples, names).on_conflict_do_nothing(index_elements=["tenant", "id"])
+    return statement.returning(samples.c.tenant, samples.c.id)
 
 
 def find_known(connection: Connection, rows: Sequence[NewSample]) -> dict[tuple[str, str], Known]:
@@ -81,9 +88,10 @@ def find_known(connection: Connection, rows: Sequence[NewSample]) -> dict[tuple[
     return {(r.tenant, r.id): Known(**{name: getattr(r, name) for name in _KNOWN}) for r in found}
 
 
-def _columns(row: NewSample) -> dict[str, Any]:
-    values = asdict(row)
-    values["priority"] = 0 if values.pop("urgent") else 1
+def columns_of(row: NewSample) -> dict[str, Any]:
+    """The row as columns of `samples`: pending, never taken."""
+    values = {name: getattr(row, name) for name in _SENT}
+    values["priority"] = URGENT if values.pop("urgent") else NORMAL
     return values | _FRESH
 
 

@@ -3,13 +3,15 @@
 The attempt number, committed at the take, is the fencing token: a finish counts only while it is still the row's.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Select,
     and_,
@@ -25,6 +27,7 @@ from sqlalchemy import (
 
 from models.types import ClaimResult, NotApplicable, Outcome, Scored, Unscored, UnscoredReason
 from service.core.clock import database_now, from_microseconds
+from service.core.store.dialect import insert_many, many
 from service.core.tables import State, claims, samples, scores
 
 ALONE_LIMIT = 3  # failures alone after which a row is given up
@@ -32,6 +35,8 @@ ALONE_LIMIT = 3  # failures alone after which a row is given up
 _PENDING = samples.c.state == literal_column("'pending'")
 _LEASE = type_coerce(samples.c.lease_until, BigInteger)
 _FREE = or_(samples.c.lease_until.is_(None), database_now() > _LEASE)
+_UNTOUCHED = samples.c.attempt == samples.c.returns
+_TOUCHED = samples.c.attempt > samples.c.returns
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,12 +78,10 @@ class ScoredBy:
     attributes: dict[str, str]
 
 
-def _candidates(fresh: bool, limit: int) -> Select[Any]:  # noqa: FBT001 - reads as a word at both calls
-    untouched = samples.c.attempt == samples.c.returns
-    earlier = untouched if fresh else and_(~untouched, samples.c.alone_attempts < ALONE_LIMIT)
+def _candidates(*conditions: ColumnElement[bool], limit: int) -> Select[Any]:
     return (
         select(samples.c.seq, samples.c.tokens)
-        .where(_PENDING, _FREE, earlier)
+        .where(_PENDING, _FREE, *conditions)
         .order_by(samples.c.priority, samples.c.seq)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -115,7 +118,7 @@ def take_fresh(connection: Connection, limits: TakeLimits) -> list[Taken]:
     """Takes never-taken rows, those that a caller waits for first, then oldest first, up to the limits."""
     held: list[int] = []
     tokens = 0
-    for row in connection.execute(_candidates(fresh=True, limit=limits.rows)):
+    for row in connection.execute(_candidates(_UNTOUCHED, limit=limits.rows)):
         tokens += row.tokens
         if held and tokens > limits.tokens:
             break
@@ -125,7 +128,8 @@ def take_fresh(connection: Connection, limits: TakeLimits) -> list[Taken]:
 
 def take_alone(connection: Connection, limits: TakeLimits) -> list[Taken]:
     """Takes one row that was taken before and not finished: alone, so that it can condemn no other."""
-    held = [row.seq for row in connection.execute(_candidates(fresh=False, limit=1))]
+    candidates = _candidates(_TOUCHED, samples.c.alone_attempts < ALONE_LIMIT, limit=1)
+    held = [row.seq for row in connection.execute(candidates)]
     return _hold(connection, held, limits.lease_s, alone=True) if held else []
 
 
@@ -145,19 +149,26 @@ def _held_by(row: Taken) -> Any:
 
 
 def finish(connection: Connection, rows: Sequence[Finished], by: ScoredBy, now: datetime) -> list[Finished]:
-    """Writes state, score and claims of each row that is still held; returns those that counted."""
-    counted = []
+    """Writes state, score and claims of each row that is still held; returns those that counted.
+
+    Few statements however many rows: one for each state and attempt among them, one for scores, one for claims.
+    """
+    alike: dict[tuple[State, str | None, int], list[int]] = defaultdict(list)
     for row in rows:
-        state, reason = final_state(row.outcome)
+        alike[*final_state(row.outcome), row.taken.attempt].append(row.taken.seq)
+    held: set[int] = set()
+    for (state, reason, attempt), seqs in alike.items():
         statement = (
             update(samples)
-            .where(_held_by(row.taken))
+            .where(samples.c.seq.in_(seqs), samples.c.attempt == attempt, _PENDING)
             .values(state=state, state_reason=reason, finished_at=now, lease_until=None)
+            .returning(samples.c.seq)
         )
-        if connection.execute(statement).rowcount == 1:
-            counted.append(row)
-            if isinstance(row.outcome, Scored):
-                _write_score(connection, row.taken.seq, row.outcome, by, now)
+        held.update(connection.execute(statement).scalars())
+    counted = [row for row in rows if row.taken.seq in held]
+    outcomes = {row.taken.seq: row.outcome for row in counted if isinstance(row.outcome, Scored)}
+    if outcomes:
+        _write_scores(connection, outcomes, by, now)
     return counted
 
 
@@ -172,23 +183,34 @@ def final_state(outcome: Outcome) -> tuple[State, str | None]:
             return State.UNSCORED, outcome.reason.value
 
 
-def _write_score(connection: Connection, seq: int, outcome: Scored, by: ScoredBy, now: datetime) -> None:
-    names = ("score", "flagged", "threshold", "claims_checked", "claims_flagged", "pairs")
-    result = connection.execute(
-        scores.insert().values(
-            sample_seq=seq,
-            scorer=by.scorer,
-            fingerprint=by.fingerprint,
-            attributes=by.attributes,
-            created_at=now,
-            **{name: getattr(outcome, name) for name in names},
-        )
-    )
-    key = result.inserted_primary_key
-    if key and outcome.claims:
-        connection.execute(
-            claims.insert(), [_claim_row(key[0], position, claim) for position, claim in enumerate(outcome.claims)]
-        )
+def _write_scores(connection: Connection, outcomes: Mapping[int, Scored], by: ScoredBy, now: datetime) -> None:
+    dialect = connection.dialect.name
+    score_rows = [_score_row(seq, outcome, by, now) for seq, outcome in outcomes.items()]
+    statement = insert_many(dialect, scores, tuple(score_rows[0])).returning(scores.c.seq, scores.c.sample_seq)
+    written = connection.execute(statement, many(dialect, score_rows))
+    claim_rows = [
+        _claim_row(row.seq, position, claim)
+        for row in written
+        for position, claim in enumerate(outcomes[row.sample_seq].claims)
+    ]
+    if claim_rows:
+        connection.execute(insert_many(dialect, claims, tuple(claim_rows[0])), many(dialect, claim_rows))
+
+
+def _score_row(seq: int, outcome: Scored, by: ScoredBy, now: datetime) -> dict[str, Any]:
+    return {
+        "sample_seq": seq,
+        "scorer": by.scorer,
+        "fingerprint": by.fingerprint,
+        "attributes": by.attributes,
+        "created_at": now,
+        "score": outcome.score,
+        "flagged": outcome.flagged,
+        "threshold": outcome.threshold,
+        "claims_checked": outcome.claims_checked,
+        "claims_flagged": outcome.claims_flagged,
+        "pairs": outcome.pairs,
+    }
 
 
 def _claim_row(score_seq: int, position: int, claim: ClaimResult) -> dict[str, Any]:
@@ -213,7 +235,7 @@ def give_up(connection: Connection, now: datetime) -> int:
     """Marks rows that failed alone too often `unscored(failed_alone)`; returns how many."""
     statement = (
         update(samples)
-        .where(_PENDING, _FREE, samples.c.alone_attempts >= ALONE_LIMIT)
+        .where(_PENDING, _FREE, _TOUCHED, samples.c.alone_attempts >= ALONE_LIMIT)
         .values(
             state=State.UNSCORED,
             state_reason=UnscoredReason.FAILED_ALONE.value,
@@ -221,6 +243,16 @@ def give_up(connection: Connection, now: datetime) -> int:
             lease_until=None,
         )
     )
+    return int(connection.execute(statement).rowcount)
+
+
+def end_impossible_leases(connection: Connection, lease_s: float) -> int:
+    """Ends leases that lie twice their length ahead, as they do once the clock was set back; returns how many.
+
+    The rows of a worker that is alive are then taken twice; the attempt number makes one of the two count.
+    """
+    latest = database_now() + literal(int(2 * lease_s * 1_000_000), BigInteger())
+    statement = update(samples).where(_PENDING, latest < _LEASE).values(lease_until=None)
     return int(connection.execute(statement).rowcount)
 
 
@@ -248,5 +280,5 @@ def backlog(connection: Connection) -> Backlog:
 
 def any_takeable(connection: Connection) -> bool:
     """Whether any pending row is under no lease; cost does not grow with the backlog."""
-    statement = select(samples.c.seq).where(_PENDING, _FREE).limit(1)
+    statement = select(samples.c.seq).where(_PENDING, _FREE).order_by(samples.c.priority, samples.c.seq).limit(1)
     return connection.execute(statement).first() is not None

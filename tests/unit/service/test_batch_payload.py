@@ -52,12 +52,12 @@ def test_text_that_is_not_unicode_fails_alone(text: bytes, field: str) -> None:
     """Half a surrogate pair, or bytes that are not UTF-8, are the fault of the one item that has them."""
     bad = b'{"response": "x", "%s": %s}' % (field.encode(), text)
     found = fates(b'[{"response": "x"}, ' + bad + b', {"response": "\\ud83d\\ude00 \xc3\xa9"}]', lines=False)
-    assert found == ["ok", f"bad {field}", "ok"]
+    assert found == ["ok", "bad", "ok"]
 
 
-@pytest.mark.parametrize("sent", [b'[{"response": "\xff"}, NaN]', b'[{"response": "\xff"}', b"\xff" + b"[" * 100_000])
+@pytest.mark.parametrize("sent", [b'[{"response": "\xff"}', b'[{"response": "\xff"}]]', b"\xff" + b"[" * 100_000])
 def test_what_is_no_json_fails_whole(sent: bytes) -> None:
-    """Leniency is for text alone."""
+    """Where the marks are not those of one array there are no items to tell apart."""
     with pytest.raises(PayloadInvalidError, match="Not valid JSON"):
         parse_batch(sent, Settings(), lines=False)
 

@@ -1,12 +1,10 @@
 """A stored sample as it is shown: offsets resolved to the caller's own text."""
 
-from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Row
 
-from models.types import ClaimResult, Evidence, Probability, Verdict
 from service.core.schemas import (
     ClaimAnswer,
     DecisionAnswer,
@@ -32,7 +30,7 @@ def view(stored: StoredSample) -> SampleAnswer:
         received_at=sample.received_at,
         finished_at=sample.finished_at,
         decision=_decision(sample),
-        claims=[claim_answer(_claim(sample, row)) for row in stored.claims],
+        claims=[_claim(sample, row) for row in stored.claims],
         scores=[_score(row) for row in stored.scores],
     )
 
@@ -53,44 +51,24 @@ def _score(row: Row[Any]) -> ScoreAnswer:
     return ScoreAnswer(**{name: getattr(row, name) for name in ScoreAnswer.model_fields})
 
 
-def claim_answer(claim: ClaimResult) -> ClaimAnswer:
-    """One claim as it is shown."""
-    probability, evidence = claim.probability, claim.evidence
-    return ClaimAnswer(
-        start=claim.start,
-        end=claim.end,
-        text=claim.text,
-        verdict=claim.verdict.value,
-        score=claim.score,
-        probability=ProbabilityAnswer(**asdict(probability)) if probability else None,
-        evidence=EvidenceAnswer(
-            context_id=evidence.context_id, start=evidence.start, end=evidence.end, text=evidence.text
-        )
-        if evidence
-        else None,
-    )
-
-
-def _claim(sample: Row[Any], row: Row[Any]) -> ClaimResult:
-    """A stored claim with its texts, which are stored once: in the response and the contexts."""
+def _claim(sample: Row[Any], row: Row[Any]) -> ClaimAnswer:
     probability = None
     if row.entailment is not None:
-        probability = Probability(entailment=row.entailment, neutral=row.neutral, contradiction=row.contradiction)
+        probability = ProbabilityAnswer(entailment=row.entailment, neutral=row.neutral, contradiction=row.contradiction)
     evidence = None
     if row.evidence_context is not None:
         context = sample.contexts[row.evidence_context]
-        evidence = Evidence(
+        evidence = EvidenceAnswer(
             context_id=context["id"],
-            context_index=row.evidence_context,
             start=row.evidence_start,
             end=row.evidence_end,
             text=context["text"][row.evidence_start : row.evidence_end],
         )
-    return ClaimResult(
+    return ClaimAnswer(
         start=row.start,
         end=row.end,
         text=sample.response[row.start : row.end],
-        verdict=Verdict(row.verdict),
+        verdict=row.verdict,
         score=row.score,
         probability=probability,
         evidence=evidence,

@@ -1,0 +1,55 @@
+"""`assay bench`, quickly: the commands run end to end, and what they write is a document."""
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect
+
+from service.core.db import Database, upgrade
+from tests.servers import Installation
+
+pytestmark = pytest.mark.acceptance
+
+
+def test_the_benches_write_a_document(tmp_path: Path, make_url: Callable[[str], str]) -> None:
+    """Both benches measure every part, and the report has a section for each."""
+    assay = Installation(environment={}).assay
+    ingest, queue, doc = (str(tmp_path / name) for name in ("ingest.json", "queue.json", "performance.md"))
+    url = make_url("postgresql")
+    for arguments in (
+        ("bench", "ingest", "--quick", "--json", ingest),
+        ("bench", "queue", "--quick", "--json", queue, "--database", url),
+        ("bench", "report", "--ingest", ingest, "--queue", queue, "--doc", doc),
+    ):
+        done = assay(*arguments)
+        assert done.returncode == 0, done.stderr
+    measured = json.loads(Path(ingest).read_text())
+    assert measured["assay_per_s"]["median"] > 0
+    assert set(measured["decisions"]) == {"sampled", "sampled_out"}
+    stores = json.loads(Path(queue).read_text())["stores"]
+    assert [store["store"].split()[0] for store in stores] == ["SQLite", "PostgreSQL"]
+    assert all(level["per_sample_ms"]["median"] > 0 for store in stores for level in store["growth"])
+    assert [crowd["workers"] for crowd in stores[1]["crowds"]] == [1, 2]
+    text = Path(doc).read_text()
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        "# Performance",
+        "## Taking submissions",
+        "## Between row and score",
+        "## Scaling",
+    ]
+    with closing(Database(url)) as database, database.read() as connection:
+        assert inspect(connection).get_table_names() == []
+
+
+def test_a_database_that_is_in_use_is_refused(tmp_path: Path, make_url: Callable[[str], str]) -> None:
+    """The bench fills a database and empties it again; one that has tables is left alone."""
+    url = make_url("postgresql")
+    with closing(Database(url)) as database:
+        upgrade(database)
+    output = tmp_path / "queue.json"
+    done = Installation(environment={}).assay("bench", "queue", "--quick", "--json", str(output), "--database", url)
+    assert (done.returncode, output.exists()) == (2, False)
+    assert "The database has tables" in done.stderr

@@ -1,0 +1,92 @@
+"""The commands that answer: `assay rate`, `assay db status`, `assay doctor`, each as a process of its own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from models.types import Outcome
+from service.core.db import Database
+from service.core.store.taking import Taken
+from tests.integration.conftest import Start
+from tests.integration.support import BY, DEAD_REDIS, finish_pending, new_sample, scored, store
+from tests.servers import Installation, free_port
+
+HOUR = {"from": "2026-11-01T12:00:00Z", "to": "2026-11-01T13:00:00Z"}
+OPTIONS = [part for name, value in HOUR.items() for part in (f"--{name}", value)]
+
+
+def outcome(row: Taken) -> Outcome:
+    return scored(flagged="s-0" in row.response)
+
+
+@pytest.fixture
+def installation(database: Database) -> Installation:
+    """Commands on a database with four scored samples of two releases and one pending."""
+    store(database, *[new_sample(f"s-{n}", release=f"r{n % 2}") for n in range(4)])
+    finish_pending(database, outcome, BY)
+    store(database, new_sample("p", release="\x1b[31mred"))
+    url = database.engine.url.render_as_string(hide_password=False)
+    return Installation({"ASSAY_DATABASE_URL": url, "ASSAY_REDIS_URL": DEAD_REDIS, "ASSAY_SCORER": "fake"})
+
+
+def test_rate_json_is_the_api_s(installation: Installation, start: Start) -> None:
+    """`--json` prints what GET /hallucination-rate answers."""
+    asked = {"group_by": "release", "unit": "claim", "confidence": "0.9", "granularity": "30m"}
+    options = [part for name, value in asked.items() for part in (f"--{name.replace('_', '-')}", value)]
+    told = installation.assay("rate", *OPTIONS, *options, "--json")
+    api = start().client.get("/hallucination-rate", params=HOUR | asked).json()
+    assert (told.returncode, json.loads(told.stdout)) == (0, api)
+    assert len(api["buckets"]) == 3
+
+
+def test_rate_table(installation: Installation) -> None:
+    """Rate, interval, worst case and counts, with what they are; text of users moves no cursor."""
+    installation.environment["COLUMNS"] = "160"
+    told = installation.assay("rate", *OPTIONS, "--group-by", "release")
+    for expected in (
+        "50.0%",
+        "9.5% to 90.5%",
+        "95% interval",
+        "submitted 2",
+        "unknown",
+        "share that this scorer would",
+    ):
+        assert expected in told.stdout
+    assert r"\x1b[31mred" in told.stdout
+    assert "\x1b" not in told.stdout
+
+
+def test_rate_of_another_tenant(installation: Installation) -> None:
+    """Nobody else's submissions are counted; nothing is said to be nothing."""
+    told = installation.assay("rate", *OPTIONS, "--tenant", "other")
+    assert (told.returncode, "Nothing was submitted" in told.stdout) == (0, True)
+
+
+def test_rate_refuses_by_option(installation: Installation) -> None:
+    """A wrong value names the option as it was typed."""
+    told = installation.assay("rate", "--group-by", "customer")
+    assert (told.returncode, "--group-by" in told.stderr) == (2, True)
+
+
+def test_db_status(installation: Installation, make_url: Callable[[str], str], tmp_path: Path) -> None:
+    """0 where the schema is current; else 1 and the command to run, and no file is made."""
+    assert installation.assay("db", "status").returncode == 0
+    empty = Installation({"ASSAY_DATABASE_URL": make_url("sqlite")})
+    before = sorted(tmp_path.iterdir())
+    told = empty.assay("db", "status")
+    assert (told.returncode, "schema none" in told.stdout, "assay db upgrade" in told.stdout) == (1, True, True)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_doctor(installation: Installation) -> None:
+    """Its exit status says whether anything fails; for machines it prints JSON."""
+    installation.environment["ASSAY_PORT"] = str(free_port())
+    told = installation.assay("doctor", "--json")
+    findings = {finding["check"]: finding for finding in json.loads(told.stdout)["findings"]}
+    assert [name for name, finding in findings.items() if finding["level"] == "FAIL"] == ["workers"]
+    assert (told.returncode, json.loads(told.stdout)["ok"], told.stderr) == (1, False, "")
+    plain = installation.assay("doctor")
+    assert "FAIL  workers" in plain.stdout
+    assert "fix: Run `assay worker`." in plain.stdout

@@ -1,0 +1,127 @@
+"""The doctor before real servers: it names what is wrong, and changes nothing."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from service.core.clock import utc_now
+from service.core.config import Settings
+from service.core.db import Database
+from service.core.keys import Scope, make_key
+from service.core.store.keys import add_key
+from service.core.store.leases import acquire
+from service.core.tables import leases
+from tests.integration.support import DEAD_REDIS, new_sample, store
+from tests.servers import RedisServer
+from workers.doctor.doorbell import check_redis
+from workers.doctor.finding import Level
+from workers.doctor.store import check_database
+from workers.ticker import LEASE_NAME
+
+
+def found(database: Database, **settings: Any) -> dict[str, Level]:
+    url = database.engine.url.render_as_string(hide_password=False)
+    return {finding.check: finding.level for finding in check_database(Settings(database_url=url, **settings))}
+
+
+def work(database: Database) -> None:
+    """A worker holds the ticker's lease."""
+    with database.write() as connection:
+        acquire(connection, LEASE_NAME, "a worker", 60)
+
+
+def test_a_healthy_database(database: Database) -> None:
+    """With a worker at work nothing fails, and no trace is left."""
+    work(database)
+    levels = found(database)
+    assert {check for check, level in levels.items() if level is not Level.OK} <= {"disk", "permissions"}
+    assert {"database", "schema", "writable", "clock", "keys", "workers", "backlog"} <= set(levels)
+    with database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(leases)).scalar_one() == 1
+
+
+def test_no_schema(database_url: str) -> None:
+    """An empty database names the command that upgrades it."""
+    database = Database(database_url)
+    with database.read():
+        pass  # SQLite makes the file
+    levels = found(database)
+    database.close()
+    assert levels["schema"] is Level.FAIL
+    assert "writable" not in levels
+
+
+def test_no_worker(database: Database) -> None:
+    """Without a worker nothing fails until samples wait for one; an old lease is no sign of life."""
+    assert found(database)["workers"] is Level.WARN
+    with database.write() as connection:
+        acquire(connection, LEASE_NAME, "a dead worker", -1)
+    store(database, new_sample("a", received_at=utc_now()))
+    assert found(database)["workers"] is Level.FAIL
+
+
+def test_backlog(database: Database) -> None:
+    """Rows that wait long are a warning; as many as may wait are a failure, since new ones are rejected."""
+    work(database)
+    store(database, new_sample("a", received_at=utc_now()))
+    assert found(database)["backlog"] is Level.OK
+    store(database, new_sample("b", received_at=utc_now() - timedelta(hours=1)))
+    assert found(database)["backlog"] is Level.WARN
+    assert found(database, max_pending=2)["backlog"] is Level.FAIL
+
+
+def test_keys_off_loopback(database: Database) -> None:
+    """Off loopback a key is needed; a revoked one is none."""
+    assert found(database)["keys"] is Level.OK
+    assert found(database, host="0.0.0.0")["keys"] is Level.FAIL
+    key = make_key(tenant="default", scopes=frozenset({Scope.READ}), note="", now=utc_now())
+    with database.write() as connection:
+        add_key(connection, key.stored)
+    assert found(database, host="0.0.0.0")["keys"] is Level.OK
+
+
+def test_no_file_is_made(tmp_path: Path) -> None:
+    """Looking for a SQLite file makes neither it nor its folder."""
+    missing = tmp_path / "folder" / "assay.db"
+    (finding,) = check_database(Settings(database_url=f"sqlite:///{missing}"))
+    assert (finding.level, missing.parent.exists()) == (Level.FAIL, False)
+
+
+def test_no_server_and_no_secret() -> None:
+    """A database that is away fails; neither its password nor a parameter is told."""
+    url = "postgresql+psycopg://me:s3cret@127.0.0.1:1/x?application_name=hidden"
+    (finding,) = check_database(Settings(database_url=url))
+    assert finding.level is Level.FAIL
+    assert "s3cret" not in repr(finding)
+    assert "hidden" not in repr(finding)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_file_that_others_may_read(database: Database, tmp_path: Path, mode: int) -> None:
+    """A SQLite file in an open folder, which others may read, is a warning."""
+    if database.dialect != "sqlite":
+        assert "permissions" not in found(database)
+        return
+    tmp_path.chmod(0o755)
+    Path(database.engine.url.database or "").chmod(mode)
+    assert found(database)["permissions"] is (Level.OK if mode == 0o600 else Level.WARN)
+
+
+def test_redis(redis_server: RedisServer) -> None:
+    """The embedded Redis answers and evicts nothing; that it keeps nothing, and has no worker, are warnings."""
+    settings = Settings(redis_url=redis_server.url, queue_name="doctor")
+    assert {finding.check: finding.level for finding in check_redis(settings)} == {
+        "redis": Level.OK,
+        "redis memory": Level.OK,
+        "redis persistence": Level.WARN,
+        "redis queue": Level.WARN,
+    }
+
+
+def test_no_redis() -> None:
+    """Losing Redis costs latency, never a sample: a warning."""
+    (finding,) = check_redis(Settings(redis_url=DEAD_REDIS))
+    assert finding.level is Level.WARN

@@ -1,0 +1,1 @@
+"""Benches: what this machine carries, measured; started by `assay bench`."""

@@ -1,0 +1,54 @@
+"""`assay bench`: what this machine carries."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from workers.bench import ingest, queue, report
+from workers.bench.results import IngestResult, QueueResult, read_result, write_result
+from workers.commands.entry import explained
+
+bench_app = typer.Typer(no_args_is_help=True, help="What this machine carries, measured.")
+
+Quick = Annotated[bool, typer.Option("--quick", help="Seconds instead of minutes; the figures mean nothing.")]
+Output = Annotated[Path, typer.Option("--json", help="Where to write the result.")]
+
+
+@bench_app.command("ingest")
+def bench_ingest(*, json: Output, quick: Quick = False) -> None:
+    """Measures `POST /score` beside a bare endpoint, and `POST /score/batch`; two minutes."""
+    console = Console(highlight=False)
+    with explained():
+        result = ingest.bench_ingest(ingest.QUICK if quick else ingest.FULL, console)
+    write_result(result, json)
+    console.print(report.ingest_section(result), markup=False, soft_wrap=True)
+
+
+@bench_app.command("queue")
+def bench_queue(
+    *,
+    json: Output,
+    database: Annotated[str | None, typer.Option(help="URL of an empty PostgreSQL database to measure too.")] = None,
+    quick: Quick = False,
+) -> None:
+    """Measures what everything but the model costs per sample, and how that grows; four minutes."""
+    console = Console(highlight=False)
+    with explained():
+        result = queue.bench_queue(queue.QUICK if quick else queue.FULL, database, console)
+    write_result(result, json)
+    console.print(report.queue_section(result), markup=False, soft_wrap=True)
+
+
+@bench_app.command("report")
+def bench_report(
+    ingest_file: Annotated[Path, typer.Option("--ingest", help="The result of `assay bench ingest`.")],
+    queue_file: Annotated[Path, typer.Option("--queue", help="The result of `assay bench queue`.")],
+    doc: Annotated[Path, typer.Option(help="The file to write.")] = Path("docs/performance.md"),
+) -> None:
+    """Writes both results, and what follows from them, as a document."""
+    with explained():
+        text = report.document(read_result(IngestResult, ingest_file), read_result(QueueResult, queue_file))
+    doc.write_text(text, encoding="utf-8")
+    typer.echo(f"Wrote {doc}.")

@@ -1,0 +1,110 @@
+"""`assay rate`: the answer of `GET /hallucination-rate`, read from the database."""
+
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from service.core.clock import utc_now
+from service.core.db import Database, require_current
+from service.core.errors import QueryInvalidError
+from service.core.keys import DEFAULT_TENANT
+from service.core.rate_answer import answer_rates
+from service.core.rate_query import RateQuery
+from service.core.schemas import BucketAnswer, RatesAnswer
+from workers.commands.entry import explained, logged_settings, opened_database
+from workers.visible import visible
+
+MAX_NAME_CHARS = 40
+FINGERPRINT_CHARS = 8
+UNKNOWN = "unknown"
+
+
+def rate(  # noqa: PLR0913 - one argument an option
+    *,
+    start: Annotated[str | None, typer.Option("--from", help="ISO 8601 with zone; inclusive.")] = None,
+    to: Annotated[str | None, typer.Option(help="ISO 8601 with zone; exclusive; now if absent.")] = None,
+    window: Annotated[str | None, typer.Option(help="Instead of --from: 30m, 24h, 7d. 24h if both absent.")] = None,
+    granularity: Annotated[str | None, typer.Option(help="Width of a bucket: 5m, 1h, 1d.")] = None,
+    group_by: Annotated[str | None, typer.Option(help="Such as release,route.")] = None,
+    unit: Annotated[str, typer.Option(help="`response` or `claim`.")] = "response",
+    confidence: Annotated[str, typer.Option(help="Of the interval, between 0.5 and 0.9999.")] = "0.95",
+    tenant: Annotated[str, typer.Option(help="Whose submissions.")] = DEFAULT_TENANT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON that the API answers.")] = False,
+) -> None:
+    """How often responses are flagged, with an interval, counts and worst-case bounds."""
+    query = RateQuery(
+        tenant=tenant,
+        start=start,
+        to=to,
+        window=window,
+        granularity=granularity,
+        group_by=group_by,
+        unit=unit,
+        confidence=confidence,
+    )
+    with explained(), opened_database(logged_settings()) as database:
+        require_current(database)
+        answer = _answer(database, query)
+    if as_json:
+        typer.echo(answer.model_dump_json())
+        return
+    console = Console(highlight=False)
+    console.print(_table(answer))
+    console.print(Text(_notes(answer)), style="dim", soft_wrap=True)
+
+
+def _answer(database: Database, query: RateQuery) -> RatesAnswer:
+    try:
+        return answer_rates(database, query, utc_now())
+    except QueryInvalidError as error:
+        option = "--" + (error.field or "").replace("_", "-")
+        raise typer.BadParameter(error.detail, param_hint=option) from None
+
+
+def _table(answer: RatesAnswer) -> Table:
+    title = f"{_minute(answer.start)} to {_minute(answer.end)} UTC, by {answer.unit}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    several = answer.granularity_s < (answer.end - answer.start).total_seconds()
+    for name in [*["from"] * several, *answer.group_by, "fingerprint"]:
+        table.add_column(name)
+    for name in ("flagged", f"{100 * answer.confidence:.6g}% interval", "worst case"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("counts", no_wrap=True)
+    for bucket in answer.buckets:
+        begin = [_minute(bucket.start)] if several else []
+        table.add_row(*begin, *_groups(answer, bucket), *_numbers(bucket))
+    return table
+
+
+def _minute(moment: object) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _groups(answer: RatesAnswer, bucket: BucketAnswer) -> list[Text]:
+    names = [bucket.group[name] for name in answer.group_by]
+    texts = [Text(visible(name, MAX_NAME_CHARS)) if name else Text("none", style="dim") for name in names]
+    return [*texts, Text((bucket.fingerprint or "none")[:FINGERPRINT_CHARS])]
+
+
+def _numbers(bucket: BucketAnswer) -> list[str]:
+    flagged, counts = bucket.flagged, bucket.counts
+    rate = UNKNOWN if flagged.rate is None else f"{flagged.rate:.1%}"
+    told = {"submitted": counts.submitted, **{name: n for name, n in counts if n and name != "submitted"}}
+    text = "\n".join(f"{name.replace('_', ' ')} {n:,}" for name, n in told.items())
+    return [rate, _span(flagged.ci_low, flagged.ci_high), _span(bucket.bound_low, bucket.bound_high), text]
+
+
+def _span(low: float | None, high: float | None) -> str:
+    return UNKNOWN if low is None or high is None else f"{low:.1%} to {high:.1%}"
+
+
+def _notes(answer: RatesAnswer) -> str:
+    if not answer.buckets:
+        return "Nothing was submitted in this time. `assay doctor` looks for a reason."
+    return (
+        f"{answer.estimand}.\nThe interval covers {answer.interval_covers}.\nThe worst case is {answer.bounds_cover}."
+    )

@@ -1,0 +1,1 @@
+"""The doctor: what is wrong with this installation, and the fix."""
