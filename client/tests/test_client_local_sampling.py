@@ -66,6 +66,19 @@ def test_undecided_ones_wait_for_the_policy(assay: FakeAssay, make: Make, until:
     assert (set(assay.stored), assay.counts("sampled_out")) == (chosen, 50 - len(chosen))
 
 
+def test_one_that_cannot_be_decided_holds_up_nobody(assay: FakeAssay, make: Make, until: Any) -> None:
+    """A trace id that is no Unicode is dropped, before and after the policy is known; others go their way."""
+    assay.always["/sampling"] = Fault(status=503)
+    client = make(assay.url)
+    client.submit(response="r", trace_id="\ud800")
+    client.submit(response="r", id="good")
+    until(lambda: assay.requests.count("/sampling") >= 1)
+    assay.always.clear()
+    assert client.flush(20)
+    client.submit(response="r", trace_id="\ud800")
+    assert (set(assay.stored), client.stats().dropped) == ({"good"}, {"invalid": 2})
+
+
 @pytest.mark.parametrize(
     "policy",
     [
