@@ -206,10 +206,10 @@ class Engine:
         asyncio.set_event_loop(loop)
         try:
             loop.run_forever()
-            tasks = asyncio.all_tasks(loop)
-            for task in tasks:
-                task.cancel()
-            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            while tasks := asyncio.all_tasks(loop):  # a task that ends may have begun another
+                for task in tasks:
+                    task.cancel()
+                loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         except Exception:  # noqa: BLE001 - logged; the next submission starts another thread
             log.exception("The sending thread ended.")
         finally:
