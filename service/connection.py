@@ -15,7 +15,14 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.core.config import Settings
-from service.core.errors import AssayError, BodyTooSlowError, HeadersTooLargeError, OverloadedError, RequestTooSlowError
+from service.core.errors import (
+    AssayError,
+    BodyTooSlowError,
+    HeadersTooLargeError,
+    OverloadedError,
+    RequestInvalidError,
+    RequestTooSlowError,
+)
 from service.routes.problem import MEDIA_TYPE, STATUS, headers_of, problem
 
 OVERHEAD_BYTES = 64 * 1024  # of a request beside its body: request line, headers, trailers
@@ -103,6 +110,11 @@ class Connection(HttpToolsProtocol):
             self._await_headers()
         elif self._phase is not phase or messages != self._messages:
             self._watch_phase()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what is no HTTP, in the form of every other problem."""
+        del msg
+        self._refuse(RequestInvalidError())
 
     def on_message_begin(self) -> None:
         """A request begins."""

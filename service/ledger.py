@@ -6,13 +6,13 @@ from uuid import uuid4
 
 from prometheus_client import Gauge
 
-from service.core.clock import utc_now
+from service.core.clock import EPOCH, utc_now
 from service.core.db import Database
 from service.core.errors import AssayError
 from service.core.log import log, where
 from service.core.store.ledger import Flush, LedgerKey, add_flush
 
-MAX_KEYS = 10_000  # distinct keys between two flushes; beyond it the grouping fields become OTHER
+MAX_KEYS = 10_000  # distinct keys in a minute, and between two flushes; beyond it the grouping fields become OTHER
 OTHER = "(other)"
 
 
@@ -28,6 +28,8 @@ class Ledger:
         self._sequence = 0
         self._lock = threading.Lock()
         self._counts: Counter[LedgerKey] = Counter()
+        self._minute = EPOCH
+        self._keys: set[LedgerKey] = set()  # of that minute
         self._in_flight: Flush | None = None  # kept unchanged until it is known to be counted
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -49,9 +51,18 @@ class Ledger:
     def count(self, key: LedgerKey) -> None:
         """Counts one submission."""
         with self._lock:
-            if key not in self._counts and len(self._counts) >= MAX_KEYS:
-                key = _without_groups(key)
-            self._counts[key] += 1
+            self._counts[key if self._has_room(key) else _without_groups(key)] += 1
+
+    def _has_room(self, key: LedgerKey) -> bool:
+        """Whether the key may be held; callers who make up labels must fill neither memory nor the table."""
+        if key.minute != self._minute:
+            self._minute, self._keys = key.minute, set()
+        if key in self._keys:
+            return True
+        if len(self._keys) >= MAX_KEYS or len(self._counts) >= MAX_KEYS:
+            return False
+        self._keys.add(key)
+        return True
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval_s):

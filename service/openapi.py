@@ -14,6 +14,7 @@ REF = "#/components/schemas/{model}"
 PROBLEM_CONTENT = {"application/problem+json": {"schema": {"$ref": REF.format(model="ProblemAnswer")}}}
 # What any request may be answered before a route sees it.
 ANYWHERE = {
+    "400": "The request is not valid HTTP/1.1.",
     "403": "The Host or Origin header is foreign, or the API key lacks the scope.",
     "408": "The request did not come in time.",
     "429": "Too much is being asked at once.",

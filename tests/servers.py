@@ -97,6 +97,10 @@ class PostgresServer:
                 self._bin = self._folder / "pginstall" / "bin"
         self._run("initdb", "-D", str(self._data), "-U", "assay", "-A", "trust", "-E", "UTF8", "--no-sync")
 
+    def program(self, name: str) -> Path:
+        """The path of one of PostgreSQL's own programs, such as pg_dump."""
+        return self._bin / name
+
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
             [str(self._bin / program), *arguments],

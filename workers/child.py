@@ -20,7 +20,7 @@ from service.core.log import configure_logging, log
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell, connect
 from service.core.store.taking import TakeLimits
-from workers.jobs import make_resident
+from workers.jobs import DrainJob, make_resident
 from workers.pipeline import Pipeline
 from workers.progress import EXIT_MISCONFIGURED, Progress
 from workers.scorer import scorer_config
@@ -46,9 +46,10 @@ class ResidentWorker(SimpleWorker):
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """RQ's heartbeat between two looks: the one place where stopping loses nothing."""
-        super().heartbeat(timeout, pipeline)
+        # Asked first: while Redis is away RQ's own heartbeat raises, and RQ would look again for ever.
         if pipeline is None and self.progress.stopping:
             raise StopRequested
+        super().heartbeat(timeout, pipeline)
 
 
 def main() -> int:
@@ -117,7 +118,7 @@ def _work(settings: Settings, database: Database, scorer: Scorer, progress: Prog
         metrics=metrics,
         interval_s=settings.ticker_interval_s,
     )
-    port = _serve_metrics(settings.worker_metrics_port, metrics)
+    port = _serve_metrics(settings, metrics)
     log.info("worker_started", pid=os.getpid(), scorer=scorer.name, fingerprint=scorer.fingerprint, metrics_port=port)
     ticker.start()
     _listen(settings.queue_name, redis_url, progress)
@@ -125,13 +126,14 @@ def _work(settings: Settings, database: Database, scorer: Scorer, progress: Prog
     log.info("worker_stopped", pid=os.getpid())
 
 
-def _serve_metrics(port: int, metrics: WorkerMetrics) -> int | None:
+def _serve_metrics(settings: Settings, metrics: WorkerMetrics) -> int | None:
+    host, port = settings.worker_metrics_host, settings.worker_metrics_port
     if port < 0:
         return None
     try:
-        server, _ = prometheus_client.start_http_server(port, "127.0.0.1", metrics.registry)
+        server, _ = prometheus_client.start_http_server(port, host, metrics.registry)
     except OSError as error:
-        log.warning("metrics_port_taken", port=port, error=str(error), fix="set ASSAY_WORKER_METRICS_PORT")
+        log.warning("metrics_port_taken", host=host, port=port, error=str(error), fix="set ASSAY_WORKER_METRICS_PORT")
         return None
     return int(server.server_port)
 
@@ -146,6 +148,7 @@ def _listen(queue_name: str, redis_url: str, progress: Progress) -> None:
                 [queue_name],
                 connection=connection,
                 serializer=JSONSerializer,
+                job_class=DrainJob,
                 maintenance_interval=60,
                 log_job_description=False,
             )

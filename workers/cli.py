@@ -1,6 +1,7 @@
 """The command line, `assay`."""
 
 import logging
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from workers.commands.doctor import doctor
 from workers.commands.entry import explained as _explained
 from workers.commands.entry import logged_settings as _settings
 from workers.commands.entry import opened_database as _database
+from workers.commands.key_file import ensure_key, read_key
 from workers.commands.rate import rate
 from workers.commands.score import score
 from workers.main import Parent
@@ -34,12 +36,6 @@ keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
 db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
-app.command()(calibrate)
-app.add_typer(bench_app, name="bench")
-app.command()(score)
-app.command()(rate)
-app.command()(doctor)
-db_app.command("status")(db_status)
 
 
 @app.command("up")
@@ -58,6 +54,7 @@ def up_command(
 def serve() -> None:
     """Runs the sidecar."""
     with _explained():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the sidecar reloads on it, it must not end the process
         settings = _settings()
         read_policy(settings.policy_file)
         check_port(settings)
@@ -152,6 +149,24 @@ def keys_create(
     typer.echo(key.text)
 
 
+@keys_app.command("ensure")
+def keys_ensure(
+    file: Annotated[Path, typer.Option(help="A file that holds one key; it is read, never written.")],
+    scope: Annotated[list[Scope], typer.Option(help="What the key may do; repeat for several.")],
+    tenant: Annotated[str, typer.Option(help="Whose data it reaches.")] = DEFAULT_TENANT,
+) -> None:
+    """Stores the API key that a file holds, once; for deployments that keep their keys as secrets."""
+    if not TENANT_PATTERN.fullmatch(tenant):
+        raise typer.BadParameter("use 1 to 64 letters, digits, and _ . -", param_hint="--tenant")
+    with _explained():
+        wanted = read_key(file, tenant=tenant, scopes=frozenset(scope))
+        with _database(_settings()) as database:
+            require_current(database)
+            with database.write() as connection:
+                done = ensure_key(connection, wanted)
+    typer.echo(done)
+
+
 @keys_app.command("list")
 def keys_list() -> None:
     """Lists the API keys, without their secrets."""
@@ -180,9 +195,11 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `assay k
     typer.echo(f"Revoked {key_id}.")
 
 
-app.command()(score)
 app.command()(rate)
+app.command()(score)
+app.command()(calibrate)
 app.command()(doctor)
+app.add_typer(bench_app, name="bench")
 db_app.command("status")(db_status)
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ class Parent:
     def __init__(self, settings: Settings) -> None:
         """Starts nothing yet."""
         self._stall_s = settings.stall_s
+        self._beat_file = settings.beat_file
         self._stopping_since: float | None = None
 
     def run(self) -> int:
@@ -66,6 +67,7 @@ class Parent:
             while child.poll() is None:
                 if select.select([beats], [], [], POLL_S)[0] and os.read(beats, 65_536):
                     last_beat = time.monotonic()
+                    self._show_beat()
                 if self._stopping_since is not None and not told:
                     child.terminate()
                     told = True
@@ -73,6 +75,16 @@ class Parent:
         finally:
             os.close(beats)
         return child.returncode
+
+    def _show_beat(self) -> None:
+        """Lets the health check see the beat. A file that cannot be written must not stop the work."""
+        if self._beat_file is None:
+            return
+        try:
+            self._beat_file.touch()
+        except OSError as error:
+            log.error("beat_file_not_written", error=type(error).__name__, fix="set ASSAY_BEAT_FILE")
+            self._beat_file = None
 
     def _kill_if_due(self, child: "subprocess.Popen[bytes]", last_beat: float) -> None:
         now = time.monotonic()

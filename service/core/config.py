@@ -1,5 +1,6 @@
 """Process settings: environment variables `ASSAY_*`, read once by each entry point."""
 
+import os
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -7,6 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis import Redis
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from service.core.errors import SettingsInvalidError
 
@@ -112,6 +116,13 @@ class Settings(BaseSettings):
     worker_metrics_port: Annotated[int, Field(ge=-1, le=65535)] = 0
     """Port of a worker's `/metrics` on loopback; 0 picks a free one and logs it, -1 serves none."""
 
+    worker_metrics_host: str = "127.0.0.1"
+    """Address a worker's `/metrics` binds. It asks for no key, so open it to a trusted network only, as `0.0.0.0`."""
+    beat_file: Path | None = None
+    """File that a worker touches as it makes progress. `python -m workers.probe`, a container's health check, reads it."""
+
+    secrets_dir: Path | None = None
+    """Folder with settings as files: `assay_database_url` holds ASSAY_DATABASE_URL. A variable that is set wins."""
     log_format: LogFormat = LogFormat.CONSOLE
     """`console` for people, `json` for machines."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
@@ -122,6 +133,19 @@ class Settings(BaseSettings):
     def _known_database(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
+        try:
+            make_url(value.get_secret_value())
+        except (ArgumentError, ValueError):
+            raise ValueError("is not a database URL; is its port a number?") from None  # theirs may quote the password
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis(cls, value: SecretStr) -> SecretStr:
+        try:
+            Redis.from_url(value.get_secret_value())  # connects to nothing yet
+        except ValueError:
+            raise ValueError("must be redis://HOST:PORT/NUMBER, rediss://... or unix:///PATH") from None
         return value
 
     @field_validator("threshold")
@@ -164,8 +188,25 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """Reads the environment. Raises SettingsInvalidError, which names the variable and the fix."""
+    folder = os.environ.get("ASSAY_SECRETS_DIR")
+    if folder:
+        _check_secrets(Path(folder))
     try:
-        return Settings()
+        return Settings(_secrets_dir=folder or None)  # type: ignore[call-arg] # BaseSettings takes it; the plugin is off
     except ValidationError as error:
         lines = [f"ASSAY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_url=False)]
         raise SettingsInvalidError("; ".join(lines)) from None
+
+
+def _check_secrets(folder: Path) -> None:
+    """Raises SettingsInvalidError where the files cannot be meant: else a slip would quietly choose the defaults."""
+    known = {f"assay_{name}" for name in Settings.model_fields}
+    try:
+        files = [path for path in folder.iterdir() if path.name.lower() in known]
+    except OSError as error:
+        raise SettingsInvalidError(f"ASSAY_SECRETS_DIR: {folder} is no folder that this user may read.") from error
+    if not files:
+        raise SettingsInvalidError(f"ASSAY_SECRETS_DIR: {folder} has no file named like a setting, assay_database_url.")
+    for path in files:
+        if not os.access(path, os.R_OK):
+            raise SettingsInvalidError(f"ASSAY_SECRETS_DIR: this user may not read {path}.")

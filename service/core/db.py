@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy import exc as sa_exc
 
-from service.core.errors import SchemaMismatchError, StoreUnavailableError
+from service.core.errors import SchemaMismatchError, SettingsInvalidError, StoreUnavailableError
 
 READ_ONLY = {"assay_read_only": True}
 CONNECT_TIMEOUT_S = 3
@@ -45,7 +45,7 @@ class Database:
     """Opens transactions; the only holder of an engine in a process."""
 
     def __init__(self, url: str) -> None:
-        """Makes the engine; connects to nothing yet."""
+        """Makes the engine; connects to nothing yet. Raises SettingsInvalidError."""
         self.engine = _make_engine(url)
         # One snapshot for all statements of a read; SQLite's transactions have it anyway.
         snapshot = {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
@@ -111,7 +111,7 @@ def _make_engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
-            Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_folder(Path(parsed.database).parent)
         arguments: dict[str, Any] = {"timeout": 10, "check_same_thread": False}
         engine = create_engine(parsed, connect_args=arguments, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -122,6 +122,13 @@ def _make_engine(url: str) -> Engine:
     return create_engine(
         parsed, connect_args=arguments, hide_parameters=True, pool_pre_ping=True, pool_timeout=5, pool_size=10
     )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsInvalidError(f"ASSAY_DATABASE_URL: cannot make the folder {folder}: {error.strerror}.") from None
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:

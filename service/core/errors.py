@@ -3,7 +3,7 @@
 AssayError
 ├── SettingsInvalidError, PolicyInvalidError, StartRefusedError   at start
 ├── SchemaMismatchError                                           at start
-├── QueryInvalidError                                             400
+├── QueryInvalidError, RequestInvalidError                        400
 ├── KeyMissingError, KeyUnknownError                              401
 ├── ScopeMissingError, HostRefusedError                           403
 ├── SampleUnknownError, ClientSamplingOffError                    404
@@ -131,6 +131,13 @@ class EncodingUnknownError(AssayError):
 
     code = "encoding_unknown"
     next_step = "Send the body as it is, without Content-Encoding."
+
+
+class RequestInvalidError(AssayError):
+    """The request is not valid HTTP/1.1."""
+
+    code = "request_invalid"
+    next_step = "Send one Content-Length or chunks, and only characters that a request may hold."
 
 
 class RequestTooSlowError(AssayError):

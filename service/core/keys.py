@@ -36,7 +36,19 @@ class NewKey:
 
 def make_key(*, tenant: str, scopes: frozenset[Scope], note: str, now: datetime) -> NewKey:
     """A key with 256 random bits, which is why a plain sha256 is enough to store it."""
-    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    text = f"{PREFIX}_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
+    return declared_key(text, tenant=tenant, scopes=scopes, note=note, now=now)
+
+
+def declared_key(text: str, *, tenant: str, scopes: frozenset[Scope], note: str, now: datetime) -> NewKey:
+    """A key whose text was made elsewhere, such as a deployment's secret. Raises StartRefusedError."""
+    parts = split_key(text)
+    if parts is None:
+        raise StartRefusedError(
+            "The file holds no API key: assay_, 12 hexadecimal digits, _, and 43 letters, digits, - or _.",
+            next_step="Write one with `assay keys create`, or let `deploy/compose/secrets.sh` make it.",
+        )
+    key_id, secret = parts
     stored = StoredKey(
         id=key_id,
         tenant=tenant,
@@ -45,7 +57,7 @@ def make_key(*, tenant: str, scopes: frozenset[Scope], note: str, now: datetime)
         secret_sha256=_digest(secret),
         created_at=now,
     )
-    return NewKey(text=f"{PREFIX}_{key_id}_{secret}", stored=stored)
+    return NewKey(text=text, stored=stored)
 
 
 def require_valid_key(keys: Iterable[StoredKey], host: str) -> None:

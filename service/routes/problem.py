@@ -13,6 +13,7 @@ from service.core.schemas import ProblemAnswer
 
 STATUS: dict[type[errors.AssayError], int] = {
     errors.QueryInvalidError: 400,
+    errors.RequestInvalidError: 400,
     errors.KeyMissingError: 401,
     errors.KeyUnknownError: 401,
     errors.ScopeMissingError: 403,

@@ -2,11 +2,13 @@
 
 import json
 import resource
+import signal
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import psutil
@@ -308,6 +310,7 @@ def test_a_body_of_two_lengths_is_refused(site: Site, headers: list[str]) -> Non
     smuggled = b"0\r\n\r\n" + request(ONE)
     answer = site.ask(request(b"", *headers, length=False) + smuggled)
     assert status(answer) == 400
+    assert b"application/problem+json" in answer
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
@@ -380,3 +383,38 @@ def test_a_compressed_body_is_refused_with_a_reason(site: Site) -> None:
     answer = site.ask(request(b"\x1f\x8b", "Content-Encoding: gzip", "Connection: close"))
     assert status(answer) == 415
     assert b"Content-Encoding" in answer
+
+
+def test_a_storm_of_reloads(site: Site) -> None:
+    """SIGHUP again and again, with a policy that is wrong: the old one stays in force and others are answered."""
+    policy = Path(site.installation.environment["ASSAY_POLICY_FILE"])
+    before = policy.read_text()
+    policy.write_text("[sampling]\nrate = 'half'\n")
+    for _ in range(300):
+        site.installation.processes["sidecar"].send_signal(signal.SIGHUP)
+        time.sleep(0.001)
+    site.alive()
+    site.post()
+    policy.write_text(before)
+
+
+def test_a_reload_while_it_starts_ends_nothing(site: Site, tmp_path: Path) -> None:
+    """SIGHUP before the sidecar can act on it is ignored."""
+    installation = Installation(site.installation.environment | {"ASSAY_DATABASE_URL": f"sqlite:///{tmp_path}/a.db"})
+    assert installation.assay("db", "upgrade").returncode == 0
+    installation.start("sidecar", "serve")
+    process = psutil.Process(installation.processes["sidecar"].pid)
+    ignored = 1 << (signal.SIGHUP - 1)
+
+    def ignores() -> bool:
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        masks = {
+            line.split(":")[0]: int(line.split()[1], 16) for line in lines if line.startswith(("SigIgn", "SigCgt"))
+        }
+        return bool((masks["SigIgn"] | masks["SigCgt"]) & ignored)
+
+    wait_for(ignores, seconds=20, every=0.002)
+    while not installation._ready():
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.01)
+    installation.stop()

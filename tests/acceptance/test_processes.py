@@ -9,8 +9,12 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from redis import Redis
+from rq import Callback, Queue, Retry
+from rq.serializers import JSONSerializer
 
-from tests.servers import Installation, RedisServer, wait_for
+from tests.servers import Installation, RedisServer, free_port, wait_for
+from workers.progress import GRACE_S
 
 pytestmark = pytest.mark.acceptance
 
@@ -65,6 +69,29 @@ def test_a_worker_refuses_a_schema_mismatch(installation: Installation) -> None:
     done = installation.assay("worker")
     assert done.returncode == 78
     assert "assay db upgrade" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (["serve"], "a folder below a file"),
+        (["serve"], "a folder"),
+        (["db", "upgrade"], "no database"),
+        (["worker"], "a folder below a file"),
+    ],
+)
+def test_a_database_file_that_cannot_be_is_refused(
+    installation: Installation, tmp_path: Path, command: list[str], kind: str
+) -> None:
+    """A path that cannot be opened is refused in a sentence that names what to look at, never with a traceback."""
+    junk = tmp_path / "junk"
+    junk.write_text("no database at all, but long enough to be looked at. " * 20)
+    path = {"a folder below a file": junk / "assay.db", "a folder": tmp_path, "no database": junk}[kind]
+    installation.environment["ASSAY_DATABASE_URL"] = f"sqlite:///{path}"
+    done = installation.assay(*command)
+    assert done.returncode in {2, 78}
+    assert "ASSAY_DATABASE_URL" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_binding_beyond_loopback_needs_a_key(installation: Installation) -> None:
@@ -177,6 +204,41 @@ def test_workers_end_when_their_parent_is_killed(installation: Installation) -> 
     wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, seconds=20)
 
 
+def test_a_worker_stops_while_redis_is_away(installation: Installation, servers_folder: Path) -> None:
+    """Redis going away while a worker listens does not make it deaf: it stops by itself, and in time."""
+    folder = servers_folder / "gone"
+    folder.mkdir()
+    server = RedisServer(folder)
+    server.start()
+    installation.environment["ASSAY_REDIS_URL"] = server.url
+    try:
+        _start(installation, "worker")
+        _post(installation, "a", "The kettle is blue.")
+        wait_for(lambda: _status(installation, "a") == "scored")
+    finally:
+        server.kill()
+    time.sleep(3)
+    began = time.monotonic()
+    installation.stop(["worker"])
+    assert installation.processes["worker"].returncode == 0
+    assert time.monotonic() - began < GRACE_S  # later, its parent would have killed it
+
+
+def test_the_beat_file_shows_progress(installation: Installation, tmp_path: Path) -> None:
+    """An idle worker goes on beating, and one without a database too: neither is mended by a restart."""
+    beat = tmp_path / "beat"
+    installation.environment["ASSAY_BEAT_FILE"] = str(beat)
+    _start(installation, "worker")
+    wait_for(beat.exists)
+    first = beat.stat().st_mtime
+    wait_for(lambda: beat.stat().st_mtime > first + 2)
+    installation.stop(["worker"])
+    installation.environment["ASSAY_DATABASE_URL"] = f"postgresql+psycopg://a@127.0.0.1:{free_port()}/none"
+    beat.unlink()
+    installation.start("worker", "worker")
+    wait_for(beat.exists)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_up_leaves_no_process_behind(installation: Installation, how: signal.Signals) -> None:
     """Ctrl-C, and even kill -9, of `assay up` ends Redis, sidecar and worker."""
@@ -202,3 +264,23 @@ def test_up_restarts_what_dies(installation: Installation) -> None:
     sidecar.kill()
     psutil.wait_procs([sidecar], timeout=5)
     installation.await_ready()
+
+
+def test_what_redis_says_is_never_run(installation: Installation, redis_server: RedisServer, tmp_path: Path) -> None:
+    """Whoever can write to Redis can ring; a job or a callback that names other code runs none of it."""
+    queue = Queue(
+        installation.environment["ASSAY_QUEUE_NAME"],
+        connection=Redis.from_url(redis_server.url),
+        serializer=JSONSerializer,
+    )
+    mark = tmp_path / "called"
+    queue.enqueue("os.mkdir", str(mark))
+    queue.enqueue("os.abort", retry=Retry(max=3))
+    queue.enqueue("workers.jobs.drain", on_success=Callback("os.abort"), on_failure=Callback("os.abort"))
+    installation.environment["ASSAY_TICKER_INTERVAL_S"] = "60"
+    _start(installation, "worker-1")
+    wait_for(lambda: queue.count == 0, seconds=30)
+    _post(installation, "a", "It is blue.")
+    wait_for(lambda: _status(installation, "a") == "scored", seconds=30)
+    assert not mark.exists()
+    assert installation.processes["worker-1"].poll() is None

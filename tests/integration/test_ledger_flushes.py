@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from prometheus_client import Gauge
@@ -195,3 +196,18 @@ def test_a_label_that_the_database_refuses_holds_up_no_count(database: Database,
     with database.read() as connection:
         rows = connection.execute(select(ledger.c.model, ledger.c.submissions)).all()
     assert {row.model: row.submissions for row in rows} == {OTHER: 2, "later": 1}
+
+
+def test_labels_without_end_fill_no_table(database: Database, unflushed: Gauge) -> None:
+    """Callers who make up labels get so many rows a minute, however often it is flushed; all are counted."""
+    kept = Ledger(database, 0.05, unflushed)
+    kept.start()
+    for half in range(2):
+        for n in range(MAX_KEYS * 3 // 4):
+            kept.count(KEY._replace(route=f"r-{half}-{n}"))
+        wait_for(lambda: unflushed._value.get() == 0 and not kept._counts, seconds=20)
+    kept.count(KEY._replace(minute=NOW + timedelta(minutes=1), route="another minute"))
+    kept.stop()
+    assert total(database) == 2 * (MAX_KEYS * 3 // 4) + 1
+    with database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(ledger)).scalar_one() == MAX_KEYS + 2

@@ -8,9 +8,11 @@ import typer
 from models.types import ModelError
 from service.core.config import Settings, read_settings
 from service.core.db import Database
-from service.core.errors import AssayError
+from service.core.errors import AssayError, StoreUnavailableError
 from service.core.log import configure_logging
 from workers.progress import EXIT_REFUSED
+
+STORE_STEP = "Look at ASSAY_DATABASE_URL and at the database that it names, then start again."
 
 
 @contextlib.contextmanager
@@ -19,7 +21,9 @@ def explained() -> Iterator[None]:
     try:
         yield
     except AssayError as error:
-        typer.echo(f"assay: {error.detail}\n  {error.next_step}", err=True)
+        # On a command line there is nothing to send again.
+        step = STORE_STEP if isinstance(error, StoreUnavailableError) else error.next_step
+        typer.echo(f"assay: {error.detail}\n  {step}", err=True)
         raise typer.Exit(EXIT_REFUSED) from None
     except ModelError as error:
         typer.echo(f"assay: the scorer cannot be loaded: {error}", err=True)

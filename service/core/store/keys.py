@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from service.core.store import dialect
 from service.core.tables import api_keys
 
 
@@ -23,16 +25,24 @@ class StoredKey:
 
 def add_key(connection: Connection, key: StoredKey) -> None:
     """Stores a new key."""
-    connection.execute(
-        insert(api_keys).values(
-            id=key.id,
-            tenant=key.tenant,
-            scopes=",".join(sorted(key.scopes)),
-            note=key.note,
-            secret_sha256=key.secret_sha256,
-            created_at=key.created_at,
-        )
-    )
+    connection.execute(insert(api_keys).values(_columns(key)))
+
+
+def add_key_once(connection: Connection, key: StoredKey) -> bool:
+    """Stores a key unless its id is taken; False if it was."""
+    statement = dialect.insert(connection, api_keys).values(_columns(key)).on_conflict_do_nothing(index_elements=["id"])
+    return connection.execute(statement.returning(api_keys.c.id)).first() is not None
+
+
+def _columns(key: StoredKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "tenant": key.tenant,
+        "scopes": ",".join(sorted(key.scopes)),
+        "note": key.note,
+        "secret_sha256": key.secret_sha256,
+        "created_at": key.created_at,
+    }
 
 
 def all_keys(connection: Connection) -> list[StoredKey]:

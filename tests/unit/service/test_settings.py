@@ -1,5 +1,7 @@
 """Process settings."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr
 
@@ -81,6 +83,8 @@ def test_keys_can_be_required_on_loopback() -> None:
         ("ASSAY_METRICS_OPEN", "perhaps"),
         ("ASSAY_DATABASE_URL", "mysql://root@db/assay"),
         ("ASSAY_DATABASE_URL", "postgresql://root@db/assay"),
+        ("ASSAY_REDIS_URL", "cache:6379"),
+        ("ASSAY_REDIS_URL", ""),
         ("ASSAY_QUEUE_NAME", "two words"),
         ("ASSAY_MAX_PENDING", "0"),
         ("ASSAY_ACCEPT_TIMEOUT_S", "0"),
@@ -131,3 +135,65 @@ def test_default_lease_outlives_the_default_stall() -> None:
     """A worker that hangs is restarted before its lease ends, so that no row is scored twice for it."""
     settings = Settings()
     assert settings.stall_s < settings.lease_s
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ASSAY_DATABASE_URL", "postgresql+psycopg://assay:secret-word@db:port/assay"),
+        ("ASSAY_DATABASE_URL", "mysql://assay:secret-word@db/assay"),
+        ("ASSAY_REDIS_URL", "cache:6379"),
+        ("ASSAY_REDIS_URL", "redis://:secret-word@cache:port/0"),
+        ("ASSAY_REDIS_URL", ""),
+    ],
+)
+def test_a_wrong_url_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """What no client can read is refused at start, and named; what it holds is not repeated."""
+    detail = complaint(monkeypatch, **{name: value})
+    assert name in detail
+    assert "secret-word" not in detail
+
+
+def test_secrets_are_read_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file named like the variable is its value, without the newline at its end; a variable that is set wins."""
+    (tmp_path / "assay_database_url").write_text("postgresql+psycopg://a:hunter2@db/assay\n")
+    (tmp_path / "assay_redis_url").write_text("redis://:from-file@cache/0\n")
+    (tmp_path / "first_api_key").write_text("not a setting")
+    monkeypatch.setenv("ASSAY_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("ASSAY_REDIS_URL", "redis://:from-variable@cache/0")
+    settings = read_settings()
+    assert settings.database_url.get_secret_value() == "postgresql+psycopg://a:hunter2@db/assay"
+    assert settings.redis_url.get_secret_value() == "redis://:from-variable@cache/0"
+
+
+def test_secrets_are_read_as_kubernetes_mounts_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Kubernetes links each name, through a link it can swap, to a file in a hidden folder."""
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..2026" / "assay_queue_name").write_text("from-file")
+    (tmp_path / "..data").symlink_to("..2026")
+    (tmp_path / "assay_queue_name").symlink_to("..data/assay_queue_name")
+    monkeypatch.setenv("ASSAY_SECRETS_DIR", str(tmp_path))
+    assert read_settings().queue_name == "from-file"
+
+
+def test_a_secret_that_is_refused_is_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A bad value from a file is named by its variable and never printed."""
+    (tmp_path / "assay_database_url").write_text("mysql://root:hunter2@db/assay")
+    text = complaint(monkeypatch, ASSAY_SECRETS_DIR=str(tmp_path))
+    assert text.startswith("ASSAY_DATABASE_URL: ")
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize("files", [[], ["database_url"], ["ASSAY_DATABASE"]])
+def test_a_folder_without_a_setting_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, files: list[str]
+) -> None:
+    """A slip in a file's name must not start a sidecar on an empty SQLite file of its own."""
+    for name in files:
+        (tmp_path / name).write_text("x")
+    assert "ASSAY_SECRETS_DIR" in complaint(monkeypatch, ASSAY_SECRETS_DIR=str(tmp_path))
+
+
+def test_a_folder_that_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """So must not a secret that was not mounted."""
+    assert "ASSAY_SECRETS_DIR" in complaint(monkeypatch, ASSAY_SECRETS_DIR=str(tmp_path / "none"))

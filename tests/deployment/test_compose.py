@@ -1,0 +1,225 @@
+"""The Compose file: valid by the specification's schema, and held to rules of our own."""
+
+import json
+import re
+import stat
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from service.core.config import Settings
+from service.core.keys import split_key
+from service.core.policy import read_policy
+from tests.deployment.support import (
+    COMPOSE_FILE,
+    ROOT,
+    SECRETS_SCRIPT,
+    SERVICES_GRACE_S,
+    compose,
+    image_environment,
+    seconds,
+    stages,
+)
+from workers.main import POLL_S, STOP_S
+
+SERVICES = compose()["services"]
+OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
+JOBS = sorted(name for name, service in SERVICES.items() if service.get("restart") == "no")
+STAYING = sorted(set(SERVICES) - set(JOBS))
+
+
+def test_it_is_what_these_tests_are_about() -> None:
+    """A file that lost its services would pass every rule about each."""
+    assert sorted(SERVICES) == ["keys", "migrate", "postgres", "redis", "sidecar", "worker"]
+    assert (OURS, JOBS) == (["keys", "migrate", "sidecar", "worker"], ["keys", "migrate"])
+
+
+def test_valid_by_the_specification() -> None:
+    """The Compose Specification's own JSON schema takes it; check-jsonschema carries that schema."""
+    path = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    validator = jsonschema.validators.validator_for(schema)
+    errors = validator(schema).iter_errors(compose())
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_no_rights_are_left(name: str) -> None:
+    """No root, no capability, no way to gain one, and a file system that cannot be written."""
+    service = SERVICES[name]
+    user = re.fullmatch(r"(\d+):\d+", service["user"])
+    assert user
+    assert int(user[1]) > 0
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "devices", "pid", "network_mode"} & set(service)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_run_as_the_images_user(name: str) -> None:
+    """The user whose folder /data is."""
+    (user,) = {rest for instruction, rest in stages()[SERVICES[name]["build"]["target"]] if instruction == "USER"}
+    assert SERVICES[name]["user"] == user
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_images_are_pinned(name: str) -> None:
+    """Every image names a version."""
+    assert re.search(r":\d+(\.\d+)*(-[a-z]+)?$", SERVICES[name]["image"])
+
+
+@pytest.mark.parametrize("name", STAYING)
+def test_what_stays_is_watched(name: str) -> None:
+    """What runs for good has a health check, comes back by itself, and is told to stop in time."""
+    service = SERVICES[name]
+    assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+    assert service["restart"] == "unless-stopped"
+    assert seconds(service["stop_grace_period"]) > 0
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_limits(name: str) -> None:
+    """None can take the whole machine, and none fills the disk with its log."""
+    assert set(SERVICES[name]["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    assert set(SERVICES[name]["logging"]["options"]) == {"max-size", "max-file"}
+
+
+def test_a_worker_is_given_the_time_it_takes_to_stop() -> None:
+    """Docker kills later than the worker's own parent would."""
+    assert seconds(SERVICES["worker"]["stop_grace_period"]) > STOP_S + 2 * POLL_S
+
+
+def test_a_sidecar_is_given_the_time_it_takes_to_stop() -> None:
+    """Requests end, what waits is committed, counts are flushed."""
+    assert seconds(SERVICES["sidecar"]["stop_grace_period"]) >= SERVICES_GRACE_S
+
+
+def test_threads_fit_the_limit() -> None:
+    """A container sees every core of the machine; it may use as many as its limit gives."""
+    worker = SERVICES["worker"]
+    assert worker["environment"]["ASSAY_THREADS"] == worker["deploy"]["resources"]["limits"]["cpus"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_settings_exist(name: str) -> None:
+    """Each variable of ours is a setting, with a value that it takes."""
+    given = image_environment(SERVICES[name]["build"]["target"]) | SERVICES[name]["environment"]
+    values = {key.removeprefix("ASSAY_").lower(): value for key, value in given.items() if key.startswith("ASSAY_")}
+    assert set(values) <= set(Settings.model_fields)
+    Settings(**values)
+
+
+def test_the_schema_comes_first_then_the_key() -> None:
+    """Migration, then the first key, then what needs them."""
+    finished = {"condition": "service_completed_successfully"}
+    assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert SERVICES["keys"]["depends_on"] == {"migrate": finished}
+    assert SERVICES["sidecar"]["depends_on"]["keys"] == finished
+    assert SERVICES["worker"]["depends_on"]["migrate"] == finished
+
+
+def test_state_is_in_volumes() -> None:
+    """What both stores write outlives their containers."""
+    data = compose()
+    assert SERVICES["redis"]["volumes"] == ["redis:/data"]
+    assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql/data"]
+    assert set(data["volumes"]) == {"redis", "postgres"}
+
+
+def test_redis_keeps_and_refuses() -> None:
+    """Append-only file on; full, it refuses writes instead of dropping jobs; its limit is below the container's."""
+    command = SERVICES["redis"]["command"]
+    options = dict(zip(command[2::2], command[3::2], strict=True))
+    assert options["--appendonly"] == "yes"
+    assert options["--maxmemory-policy"] == "noeviction"
+    limit = SERVICES["redis"]["deploy"]["resources"]["limits"]["memory"]
+    assert int(options["--maxmemory"].removesuffix("mb")) < int(limit.removesuffix("m"))
+
+
+def test_only_the_sidecar_is_reached_and_only_from_here() -> None:
+    """One published port, on loopback; the stores' network leads nowhere."""
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published == {"sidecar": ["127.0.0.1:8000:8000"]}
+    assert compose()["networks"]["backend"] == {"internal": True}
+    assert [name for name, service in SERVICES.items() if service["networks"] != ["backend"]] == ["sidecar"]
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for part in value.values() for text in _texts(part)]
+    if isinstance(value, list):
+        return [text for part in value for text in _texts(part)]
+    return [str(value)]
+
+
+def test_no_secret_is_in_the_file() -> None:
+    """No URL with a password and no variable that is one: secrets are files, and those are not in the repository."""
+    data = compose()
+    names = [key for service in SERVICES.values() for key in service.get("environment", {})]
+    assert not [name for name in names if re.search(r"(PASSWORD|SECRET|TOKEN|KEY|_URL)$", name)]
+    assert not [text for text in _texts(data) if re.search(r"://[^/\s]*@", text)]
+    folder = Path("deploy/compose/secrets")
+    assert {Path(secret["file"]).parent for secret in data["secrets"].values()} == {folder}
+    assert f"{folder}/" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+
+
+def test_each_secret_goes_only_where_it_is_used() -> None:
+    """The database's password never enters Redis, nor the first key a worker."""
+    given = {name: sorted(service["secrets"]) for name, service in SERVICES.items()}
+    assert given == {
+        "redis": ["redis_conf"],
+        "postgres": ["postgres_password"],
+        "migrate": ["assay_database_url", "assay_redis_url"],
+        "keys": ["assay_database_url", "assay_redis_url", "first_api_key"],
+        "sidecar": ["assay_database_url", "assay_redis_url", "policy"],
+        "worker": ["assay_database_url", "assay_redis_url"],
+    }
+
+
+def _make(folder: Path) -> dict[str, str]:
+    subprocess.run(["sh", str(SECRETS_SCRIPT), str(folder)], check=True, capture_output=True, timeout=30)
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+
+
+def test_the_script_makes_every_secret(tmp_path: Path) -> None:
+    """The files that the Compose file names, which fit each other; others may not even enter their folder."""
+    made = _make(tmp_path / "secrets")
+    assert set(made) == {Path(secret["file"]).name for secret in compose()["secrets"].values()}
+    assert f":{made['postgres_password']}@postgres:5432/" in made["assay_database_url"]
+    assert f":{made['redis_conf'].split()[1]}@redis:6379/" in made["assay_redis_url"]
+    assert split_key(made["first_api_key"].strip())
+    assert len(read_policy(tmp_path / "secrets" / "policy").sampling.salt) == 32
+    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
+
+
+def test_the_script_keeps_what_is_there(tmp_path: Path) -> None:
+    """Run again it changes nothing; what is missing is made to fit the rest; two installations share nothing."""
+    folder = tmp_path / "secrets"
+    first = _make(folder)
+    assert _make(folder) == first
+    (folder / "assay_database_url").unlink()
+    assert _make(folder) == first
+    other = _make(tmp_path / "other")
+    assert not set(first.values()) & set(other.values())
+
+
+@pytest.mark.parametrize("path", [COMPOSE_FILE, *sorted((ROOT / "deploy").rglob("*.yaml"))], ids=lambda path: path.name)
+def test_yaml_is_clean(path: Path) -> None:
+    """No duplicate keys, no stray spaces, no line over 120 characters."""
+    rules = {"extends": "default", "rules": {"line-length": {"max": 120}, "braces": {"max-spaces-inside": 0}}}
+    rules["rules"] |= {"document-start": "disable", "truthy": {"allowed-values": ["true", "false"]}}  # type: ignore[dict-item]
+    done = subprocess.run(
+        [sys.executable, "-m", "yamllint", "--strict", "-d", yaml.safe_dump(rules), str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "")

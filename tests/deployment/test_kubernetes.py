@@ -1,0 +1,241 @@
+"""The Kubernetes manifests: valid by the API's schemas, held to rules of our own, and rendered where kubectl is."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from service.core.config import Settings
+from service.core.policy import read_policy
+from service.routes import ops
+from tests.deployment.support import ROOT, SERVICES_GRACE_S, compose, image_environment
+from workers.main import POLL_S, STOP_S
+
+FOLDER = ROOT / "deploy" / "kubernetes"
+OLDEST, NEWEST = "1.30.0", "1.37.0"
+CUSTOM = {"Kustomization", "ScaledObject"}  # no schema of Kubernetes' own
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    return [part for part in yaml.safe_load_all(path.read_text(encoding="utf-8")) if part]
+
+
+OBJECTS = [part for path in sorted((FOLDER / "base").glob("*.yaml")) for part in _read(path)]
+OBJECTS = [part for part in OBJECTS if part["kind"] != "Kustomization"]
+DEPLOYMENTS = {part["metadata"]["name"]: part for part in OBJECTS if part["kind"] == "Deployment"}
+(SCALED,) = _read(FOLDER / "keda" / "scaledobject.yaml")
+
+
+def _pod(name: str) -> dict[str, Any]:
+    return dict(DEPLOYMENTS[name]["spec"]["template"]["spec"])
+
+
+def _containers(name: str) -> list[dict[str, Any]]:
+    return [*_pod(name)["initContainers"], *_pod(name)["containers"]]
+
+
+def _name(part: dict[str, Any]) -> str:
+    return f"{part['kind']}-{part['metadata']['name']}"
+
+
+CONTAINERS = [(name, container["name"]) for name in DEPLOYMENTS for container in _containers(name)]
+
+
+def _container(deployment: str, name: str) -> dict[str, Any]:
+    return next(container for container in _containers(deployment) if container["name"] == name)
+
+
+def test_it_is_what_these_tests_are_about() -> None:
+    """A folder that lost its manifests would pass every rule about each."""
+    assert sorted(DEPLOYMENTS) == ["assay-sidecar", "assay-worker"]
+    assert len(CONTAINERS) == 5
+    kinds = {"Namespace", "ServiceAccount", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"}
+    assert {part["kind"] for part in OBJECTS} == kinds
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+@pytest.mark.parametrize("part", OBJECTS, ids=_name)
+def test_valid_by_the_schema(part: dict[str, Any], version: str) -> None:
+    """The API's own schema takes each object, with no field that it does not know."""
+    kubernetes_validate.validate(part, version, strict=True)
+
+
+@pytest.mark.parametrize("folder", ["base", "keda"])
+def test_every_manifest_is_listed(folder: str) -> None:
+    """A file that kustomization.yaml forgets would never be applied."""
+    (listed,) = _read(FOLDER / folder / "kustomization.yaml")
+    files = {path.name for path in (FOLDER / folder).glob("*.yaml")} - {"kustomization.yaml"}
+    assert files == set(listed["resources"]) - {"../base"}
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl renders; the parts are checked above without it")
+@pytest.mark.parametrize("folder", ["base", "keda"])
+def test_rendered(folder: str) -> None:
+    """What `kubectl apply -k` would send is valid, in our namespace, with tagged images and a policy that rolls."""
+    done = subprocess.run(
+        ["kubectl", "kustomize", str(FOLDER / folder)], capture_output=True, text=True, check=True, timeout=60
+    )
+    parts = list(yaml.safe_load_all(done.stdout))
+    for part in parts:
+        if part["kind"] not in CUSTOM:
+            kubernetes_validate.validate(part, NEWEST, strict=True)
+        assert part["kind"] == "Namespace" or part["metadata"]["namespace"] == "assay"
+    assert len(parts) == len(OBJECTS) + (1 if folder == "base" else 2)
+    assert set(re.findall(r"image: (\S+)", done.stdout)) == {"assay-sidecar:0.1.0", "assay-worker:0.1.0"}
+    (policy,) = [part["metadata"]["name"] for part in parts if part["kind"] == "ConfigMap"]
+    assert re.fullmatch(r"assay-policy-\w+", policy)
+    assert done.stdout.count(policy) == 2
+    worker = next(part for part in parts if part["metadata"]["name"] == "assay-worker" and part["kind"] == "Deployment")
+    assert ("replicas" in worker["spec"]) is (folder == "base")
+
+
+@pytest.mark.parametrize("name", sorted(DEPLOYMENTS))
+def test_pods_have_no_rights(name: str) -> None:
+    """No root, no token, no free system calls."""
+    pod = _pod(name)
+    context = pod["securityContext"]
+    user = compose()["services"]["sidecar"]["user"]
+    assert f"{context['runAsUser']}:{context['runAsGroup']}" == user
+    assert context["runAsNonRoot"] is True
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+    assert not [volume for volume in pod["volumes"] if "hostPath" in volume]
+
+
+@pytest.mark.parametrize(("deployment", "name"), CONTAINERS)
+def test_containers_have_no_rights(deployment: str, name: str) -> None:
+    """Nothing can be written but /tmp, no capability is held, and no machine is taken whole."""
+    container = _container(deployment, name)
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert all(mount.get("readOnly") or mount["name"] == "tmp" for mount in container["volumeMounts"])
+    assert set(container["resources"]) == {"requests", "limits"}
+    assert set(container["resources"]["limits"]) == {"cpu", "memory"}
+
+
+@pytest.mark.parametrize(("deployment", "name"), CONTAINERS)
+def test_settings_exist(deployment: str, name: str) -> None:
+    """Each variable is a setting, with a value that it takes, and none is a secret."""
+    container = _container(deployment, name)
+    given = image_environment(container["image"].removeprefix("assay-"))
+    given |= {pair["name"]: pair["value"] for pair in container["env"]}
+    values = {key.removeprefix("ASSAY_").lower(): value for key, value in given.items() if key.startswith("ASSAY_")}
+    assert set(values) <= set(Settings.model_fields)
+    assert not {"database_url", "redis_url"} & set(values)
+    Settings(**values)
+
+
+def test_the_commands_are_those_that_compose_runs() -> None:
+    """One set of commands, which the acceptance test runs; only the key's path differs."""
+    services = compose()["services"]
+    expected = {name: services[name]["command"] for name in ("migrate", "keys", "sidecar", "worker")}
+    found = {name: _container(deployment, name)["command"] for deployment, name in CONTAINERS}
+    found["keys"] = [word.replace("/run/secrets/key/", "/run/secrets/") for word in found["keys"]]
+    assert found == expected
+
+
+def test_the_schema_comes_first_then_the_key() -> None:
+    """Both kinds of pod bring the schema up before they start; the sidecar's then stores the first key."""
+    names = {name: [container["name"] for container in _containers(name)] for name in DEPLOYMENTS}
+    assert names == {"assay-sidecar": ["migrate", "keys", "sidecar"], "assay-worker": ["migrate", "worker"]}
+
+
+def test_probes_ask_what_is_there() -> None:
+    """Paths that are routes; alive never asks for the database, and the worker's check is the image's."""
+    routes = {route.path for route in ops.router.routes}  # type: ignore[attr-defined]
+    sidecar, worker = _container("assay-sidecar", "sidecar"), _container("assay-worker", "worker")
+    paths = {kind: sidecar[kind]["httpGet"]["path"] for kind in ("startupProbe", "livenessProbe", "readinessProbe")}
+    assert paths == {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
+    assert set(paths.values()) <= routes
+    check = compose()["services"]["worker"]["healthcheck"]["test"][1:]
+    assert worker["livenessProbe"]["exec"]["command"] == check == worker["startupProbe"]["exec"]["command"]
+
+
+def test_ports_are_named_and_answered() -> None:
+    """The Service, the scrape annotations and the settings speak of the same ports."""
+    sidecar, worker = _container("assay-sidecar", "sidecar"), _container("assay-worker", "worker")
+    (service,) = [part for part in OBJECTS if part["kind"] == "Service"]
+    assert service["spec"]["ports"][0]["targetPort"] == sidecar["ports"][0]["name"]
+    assert sidecar["ports"][0]["containerPort"] == Settings().port
+    environment = {pair["name"]: pair["value"] for pair in worker["env"]}
+    assert environment["ASSAY_WORKER_METRICS_PORT"] == str(worker["ports"][0]["containerPort"])
+    for name, container in (("assay-sidecar", sidecar), ("assay-worker", worker)):
+        annotations = DEPLOYMENTS[name]["spec"]["template"]["metadata"]["annotations"]
+        assert annotations["prometheus.io/port"] == str(container["ports"][0]["containerPort"])
+
+
+def test_selectors_find_their_pods() -> None:
+    """Every Service, budget and policy selects pods that exist."""
+    labels = [part["spec"]["template"]["metadata"]["labels"] for part in DEPLOYMENTS.values()]
+    wanted = [part["spec"]["selector"] for part in OBJECTS if part["kind"] == "Service"]
+    wanted += [part["spec"]["selector"]["matchLabels"] for part in OBJECTS if part["kind"] == "PodDisruptionBudget"]
+    wanted += [
+        part["spec"]["podSelector"].get("matchLabels", {}) for part in OBJECTS if part["kind"] == "NetworkPolicy"
+    ]
+    assert len(wanted) == 7
+    assert [one for one in wanted if not any(one.items() <= held.items() for held in labels)] == []
+
+
+def test_a_stop_is_given_its_time() -> None:
+    """Kubernetes kills later than the worker's parent would, and than uvicorn and the writer need."""
+    assert _pod("assay-worker")["terminationGracePeriodSeconds"] > STOP_S + 2 * POLL_S
+    rest = _container("assay-sidecar", "sidecar")["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert _pod("assay-sidecar")["terminationGracePeriodSeconds"] >= rest + SERVICES_GRACE_S
+
+
+def test_threads_fit_the_limit() -> None:
+    """A container sees every core of its node; it may use as many as its limit gives."""
+    worker = _container("assay-worker", "worker")
+    environment = {pair["name"]: pair["value"] for pair in worker["env"]}
+    assert environment["ASSAY_THREADS"] == worker["resources"]["limits"]["cpu"]
+
+
+def test_secrets_are_referred_to_and_least() -> None:
+    """No Secret is in the manifests; a worker sees the stores' URLs, and only the job `keys` the first key."""
+    assert "Secret" not in {part["kind"] for part in OBJECTS}
+    for name in DEPLOYMENTS:
+        volumes = {volume["name"]: volume.get("secret") for volume in _pod(name)["volumes"]}
+        assert {item["key"] for item in volumes["secrets"]["items"]} == {"assay_database_url", "assay_redis_url"}
+    mounts = {name: {mount["name"] for mount in _container(of, name)["volumeMounts"]} for of, name in CONTAINERS}
+    assert [name for name, held in mounts.items() if "key" in held] == ["keys"]
+
+
+def test_the_policy_is_valid() -> None:
+    """The policy that is shipped is one that the sidecar takes, and holds no salt, which a ConfigMap would show."""
+    assert read_policy(FOLDER / "base" / "policy.toml").sampling.salt == ""
+
+
+def test_the_network_is_closed_first() -> None:
+    """One policy takes every pod and every direction; the others only add."""
+    policies = {part["metadata"]["name"]: part["spec"] for part in OBJECTS if part["kind"] == "NetworkPolicy"}
+    assert policies["assay-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert all("from" in rule for spec in policies.values() for rule in spec.get("ingress", []))
+
+
+def test_budgets_never_block_a_node() -> None:
+    """A budget that allows no eviction at the smallest number of replicas would hold up every drain."""
+    budgets = [part["spec"] for part in OBJECTS if part["kind"] == "PodDisruptionBudget"]
+    assert {budget["maxUnavailable"] for budget in budgets} == {1, "50%"}
+
+
+def test_scaling_follows_the_age_of_the_queue() -> None:
+    """KEDA reads metrics that the sidecar serves, scales the worker, and takes no answer as no reason to scale."""
+    spec = SCALED["spec"]
+    (trigger,) = spec["triggers"]
+    names = set(re.findall(r"assay_\w+", trigger["metadata"]["query"]))
+    assert names == {"assay_oldest_pending_seconds", "assay_pending_samples"}
+    assert names <= set(re.findall(r"assay_\w+", (ROOT / "service" / "routes" / "ops.py").read_text(encoding="utf-8")))
+    assert spec["scaleTargetRef"]["name"] in DEPLOYMENTS
+    assert (trigger["type"], trigger["metricType"]) == ("prometheus", "Value")
+    assert trigger["metadata"]["ignoreNullValues"] == "false"
+    assert 1 <= spec["minReplicaCount"] < spec["maxReplicaCount"]
+    assert float(trigger["metadata"]["threshold"]) > 2 * Settings().ticker_interval_s

@@ -1,0 +1,62 @@
+"""docs/operations.md: every metric, setting, command and file it names exists, and it leaves out no metric."""
+
+import re
+
+import pytest
+import typer.main
+
+from service.core.config import Settings
+from service.core.metrics import SidecarMetrics, WorkerMetrics
+from tests.deployment.support import ROOT
+from workers.cli import app
+
+TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+SCRAPED = (ROOT / "service" / "routes" / "ops.py").read_text(encoding="utf-8")
+
+
+def _metrics() -> set[str]:
+    families = [family for made in (SidecarMetrics(), WorkerMetrics()) for family in made.registry.collect()]
+    own = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
+    return own | set(re.findall(r'GaugeMetricFamily\("(\w+)"', SCRAPED))
+
+
+def _commands() -> set[str]:
+    root = typer.main.get_command(app)
+    found = set()
+    for name, command in root.commands.items():  # type: ignore[attr-defined]
+        found |= {name} | {f"{name} {inner}" for inner in getattr(command, "commands", {})}
+    return found
+
+
+def test_metrics_are_those_of_the_code() -> None:
+    """The table of alarms has every metric and no other."""
+    assert len(_metrics()) > 15
+    assert set(re.findall(r"`(assay_[a-z_]+)`", TEXT)) == _metrics()
+
+
+@pytest.mark.parametrize("query", re.findall(r"rate\((assay_\w+)", TEXT))
+def test_queries_read_metrics_that_are_there(query: str) -> None:
+    """A query that can be copied finds its metric."""
+    assert query in _metrics()
+
+
+def test_settings_exist() -> None:
+    """Every setting named is one."""
+    named = {name.lower() for name in re.findall(r"\bASSAY_([A-Z0-9_]+)\b", TEXT)}
+    assert len(named) > 8
+    assert named <= set(Settings.model_fields)
+
+
+def test_commands_exist() -> None:
+    """Every `assay` command named is one; `bench` is described where it is."""
+    named = {match.strip() for match in re.findall(r"`assay ((?:[a-z]+ ?){1,2})", TEXT)} - {"bench"}
+    assert len(named) >= 3
+    assert named <= _commands()
+
+
+def test_files_exist() -> None:
+    """Every file named is in the repository, or made by the script that is."""
+    named = set(re.findall(r"\bdeploy/[\w./-]+\w", TEXT))
+    assert len(named) >= 4
+    missing = {path for path in named if not (ROOT / path).exists()}
+    assert missing <= {"deploy/compose/secrets/first_api_key", "deploy/compose/secrets/policy"}
