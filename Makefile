@@ -43,9 +43,9 @@ $(VENV)/.run: $(VENV)/.created pyproject.toml constraints.txt
 	@$(PIP) --editable '.[worker,embedded]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.created pyproject.toml constraints.txt
+$(VENV)/.dev: $(VENV)/.created pyproject.toml client/pyproject.toml constraints.txt
 	@echo "Installing Assay and its test tools into $(VENV) (once)"
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '.[dev]' --editable ./client
 	@touch $@ $(VENV)/.run
 
 # Measures clone-to-first-rate, size and memory, and writes the table into README.md; minutes.

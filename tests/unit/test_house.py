@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MODULES = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in ("service", "workers", "models")
+    for folder in ("service", "workers", "models", "client/assay_client")
     for path in (ROOT / folder).rglob("*.py")
 )
 ROUTES = sorted(

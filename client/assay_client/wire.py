@@ -1,0 +1,136 @@
+"""The wire: one request, bounded in time and size as a whole.
+
+It uses httpx's transport, not its client: no redirects, no cookies, no proxies or credentials of the environment (the
+sidecar is a neighbour), and no line in the application's log for each request.
+"""
+
+import asyncio
+import json
+import ssl
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpx
+
+MAX_ANSWER_BYTES = 32 * 2**20
+MAX_RETRY_AFTER_S = 300.0
+KEEPALIVE_S = 4.0  # below the five seconds after which uvicorn hangs up
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+
+
+def tls_context(url: str, verify: ssl.SSLContext | bool) -> ssl.SSLContext:  # noqa: FBT001 - as httpx takes it
+    """How the server's certificate is checked; for a plain http URL, one that reads no certificates.
+
+    Raises ValueError for a URL that is none, OSError for certificates that cannot be read.
+    """
+    scheme = httpx.URL(url).scheme
+    if scheme not in {"http", "https"}:
+        raise ValueError(f"{url!r} is no http or https URL.")
+    return httpx.create_ssl_context(verify=verify if scheme == "https" else False)
+
+
+class WireError(Exception):
+    """No answer. `sent` says whether the server may have read the request nevertheless."""
+
+    def __init__(self, problem: str, *, sent: bool) -> None:
+        """`problem`: in words, without anything of the request."""
+        super().__init__(problem)
+        self.sent = sent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    retry_after_s: float | None
+    body: bytes
+
+    @property
+    def retriable(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.status == httpx.codes.TOO_MANY_REQUESTS or self.status >= httpx.codes.INTERNAL_SERVER_ERROR
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was accepted."""
+        return self.status // 100 == 2  # noqa: PLR2004 - the class of a status
+
+    def document(self) -> Any:
+        """The JSON in it. Raises ValueError."""
+        return json.loads(self.body)
+
+    def problem(self) -> str:
+        """The status, and the server's code and field where it gave them; neither holds text of users."""
+        try:
+            document = self.document()
+            return f"{self.status} {document['code']}" + (f" ({document['field']})" if document.get("field") else "")
+        except (ValueError, TypeError, LookupError, AttributeError):
+            return str(self.status)
+
+
+class Wire:
+    """Requests to one sidecar, from one event loop."""
+
+    def __init__(self, url: str, api_key: str | None, tls: ssl.SSLContext) -> None:
+        """Opens no connection yet."""
+        self._url = url.rstrip("/")
+        self._headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=tls,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEEPALIVE_S),
+        )
+
+    async def __aenter__(self) -> Self:
+        """Gives itself."""
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        """Closes its connections."""
+        await self._transport.aclose()
+
+    async def get(self, path: str, timeout_s: float) -> Answer:
+        """Asks. Raises WireError."""
+        return await self._send(httpx.Request("GET", self._url + path, headers=self._headers), timeout_s)
+
+    async def post(self, path: str, body: bytes, timeout_s: float, content_type: str = JSON) -> Answer:
+        """Sends. Raises WireError."""
+        headers = {**self._headers, "content-type": content_type}
+        return await self._send(httpx.Request("POST", self._url + path, headers=headers, content=body), timeout_s)
+
+    async def _send(self, request: httpx.Request, timeout_s: float) -> Answer:
+        request.extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)}
+        try:
+            async with asyncio.timeout(timeout_s):  # httpx bounds each step; a server that drips has many steps
+                response = await self._transport.handle_async_request(request)
+                try:
+                    return Answer(
+                        status=response.status_code,
+                        retry_after_s=_seconds(response.headers.get("retry-after")),
+                        body=await _read(response),
+                    )
+                finally:
+                    await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            raise WireError(type(error).__name__, sent=False) from error
+        except (httpx.HTTPError, TimeoutError, OSError) as error:
+            raise WireError(type(error).__name__, sent=True) from error
+
+
+async def _read(response: httpx.Response) -> bytes:
+    parts, size = [], 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > MAX_ANSWER_BYTES:
+            raise WireError("the answer is too large", sent=True)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _seconds(header: str | None) -> float | None:
+    try:
+        return min(max(float(header or ""), 0.0), MAX_RETRY_AFTER_S)
+    except ValueError:
+        return None
