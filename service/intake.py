@@ -1,19 +1,21 @@
 """Intake: a validated submission becomes a decision, and a row if it is chosen."""
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from secrets import token_hex
 from urllib.parse import quote
 
 from service.core.clock import utc_now
-from service.core.errors import OverloadedError, StoreUnavailableError
+from service.core.errors import AssayError, OverloadedError, StoreUnavailableError
 from service.core.metrics import SidecarMetrics
 from service.core.policy import Policy
 from service.core.privacy import Privacy
 from service.core.schemas import ClientDecision, DecisionAnswer, Submission
 from service.core.store.ledger import LedgerKey
-from service.core.store.samples import NewSample
+from service.core.store.samples import Known, NewSample
 from service.core.submitted import context_ids, estimated_tokens
 from service.core.tables import Outcome
 from service.ledger import Ledger
@@ -36,18 +38,18 @@ class PolicyInForce:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Received:
-    """A submission on its way: decided, and handed to the writer if chosen."""
+    """A submission on its way: decided, with its row if it is chosen."""
 
     id: str
     tenant: str
     submission: Submission
     decision: Decision
     forced: bool  # a caller waits for the score
-    row: "Future[Written] | None"
+    row: NewSample | None  # None: not sampled
 
 
 class Intake:
-    """Decides and stores; `receive` does no I/O for what is not sampled."""
+    """Decides and stores."""
 
     def __init__(self, *, writer: Writer, ledger: Ledger, metrics: SidecarMetrics, timeout_s: float) -> None:
         """`timeout_s`: how long to wait for a commit."""
@@ -59,7 +61,7 @@ class Intake:
         self.policy = PolicyInForce(policy=Policy(), version=Policy().version)
 
     def receive(self, submission: Submission, tenant: str, *, forced: bool = False) -> Received:
-        """Decides a submission and hands its row to the writer. `settle` waits for the commit."""
+        """Decides a submission and makes its row if it is chosen; `settle` stores it. Does no I/O."""
         in_force = self.policy
         sample_id = submission.id or token_hex(16)
         decision = decide(
@@ -71,63 +73,83 @@ class Intake:
         )
         if submission.sampling and submission.sampling.policy_version != in_force.version:
             decision = _decided_by_client(submission.sampling)
-        row: Future[Written] | None = None
+        row: NewSample | None = None
         if decision.choice is Choice.SAMPLED_OUT:
             self._count(Outcome.SAMPLED_OUT, submission, tenant, decision)
         else:
-            try:
-                protected = in_force.guard.protect(submission, tenant)
-                row = self._writer.submit(_new_sample(sample_id, protected, tenant, decision, urgent=forced))
-            except OverloadedError:
-                row = Future()
-                row.set_result(Written(fate=Fate.OVERLOAD))
+            protected = in_force.guard.protect(submission, tenant)
+            row = _new_sample(sample_id, protected, tenant, decision, urgent=forced)
         return Received(id=sample_id, tenant=tenant, submission=submission, decision=decision, forced=forced, row=row)
 
-    async def settle(self, received: Received) -> DecisionAnswer:
-        """Waits for the commit and answers.
+    async def settle(self, received: Sequence[Received]) -> list[DecisionAnswer | AssayError]:
+        """Stores the rows and waits for their commit; one answer each, in order.
 
-        Raises SampleConflictError, StoreUnavailableError, or OverloadedError for one that a caller waits for.
+        An error is a SampleConflictError, a StoreUnavailableError, or an OverloadedError for one that a caller waits
+        for.
         """
-        if received.row is None:
-            return self.left_out(received)
-        decision = received.decision
-        written = await self._written(received.row)
+        futures = self._writer.submit([each.row for each in received if each.row is not None])
+        if futures:
+            await self._committed(futures)
+        written = iter(futures)
+        return [self._settled(each, next(written)) if each.row else self._left_out(each) for each in received]
+
+    async def _committed(self, futures: Sequence[Future[Written]]) -> None:
+        """Waits until all are done, or cancels what is not in time: one wake-up for all, not one for each."""
+        loop = asyncio.get_running_loop()
+        all_done: asyncio.Future[None] = loop.create_future()
+        countdown = iter(range(len(futures) - 1, -1, -1))
+
+        def one_done(_: Future[Written]) -> None:
+            if next(countdown) == 0:
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(_finish, all_done)
+
+        for future in futures:
+            future.add_done_callback(one_done)
+        try:
+            await asyncio.wait_for(all_done, self._timeout_s)
+        except TimeoutError:
+            for future in futures:
+                future.cancel()  # withdraws it if its commit has not begun; else the same id makes the retry safe
+
+    def _settled(self, received: Received, future: Future[Written]) -> DecisionAnswer | AssayError:
+        if not future.done() or future.cancelled():
+            return StoreUnavailableError("The database did not commit in time.")
+        error = future.exception()
+        if isinstance(error, AssayError):
+            return error
+        written = future.result()
         if written.fate is Fate.OVERLOAD:
             return self._overloaded(received)
         if written.fate is Fate.DUPLICATE and written.known:
-            self._count(Outcome.DUPLICATE, received.submission, received.tenant, decision)
-            self._metrics.submissions.labels("duplicate").inc()
-            decision = Decision(
-                choice=Choice(written.known.decision),
-                reason=Reason(written.known.reason),
-                stratum=written.known.stratum,
-                inclusion_probability=written.known.inclusion_probability,
-                policy_version=written.known.policy_version,
-            )
-        else:
-            self._decided[decision.choice].inc()
-        return _answer(received.id, decision, stored=True)
+            return self._duplicate(received, written.known)
+        self._decided[received.decision.choice].inc()
+        return _answer(received.id, received.decision, stored=True)
 
-    def left_out(self, received: Received) -> DecisionAnswer:
-        """The answer for one that has no row."""
+    def _left_out(self, received: Received) -> DecisionAnswer:
         self._decided[received.decision.choice].inc()
         return _answer(received.id, received.decision, stored=False)
 
-    async def _written(self, row: "Future[Written]") -> Written:
-        try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(row)), self._timeout_s)
-        except TimeoutError:
-            row.cancel()  # withdraws it if its commit has not begun; else the same id makes the retry safe
-            raise StoreUnavailableError("The database did not commit in time.") from None
+    def _duplicate(self, received: Received, known: Known) -> DecisionAnswer:
+        self._count(Outcome.DUPLICATE, received.submission, received.tenant, received.decision)
+        self._metrics.submissions.labels("duplicate").inc()
+        first = Decision(
+            choice=Choice(known.decision),
+            reason=Reason(known.reason),
+            stratum=known.stratum,
+            inclusion_probability=known.inclusion_probability,
+            policy_version=known.policy_version,
+        )
+        return _answer(received.id, first, stored=True)
 
-    def _overloaded(self, received: Received) -> DecisionAnswer:
+    def _overloaded(self, received: Received) -> DecisionAnswer | AssayError:
         decision = received.decision
         chosen = decision.choice is Choice.SAMPLED
         outcome = Outcome.REJECTED_OVERLOAD if chosen else Outcome.SAMPLED_OUT
         self._count(outcome, received.submission, received.tenant, decision)
         self._decided[Choice.REJECTED_OVERLOAD].inc()
         if received.forced:
-            raise OverloadedError
+            return OverloadedError()
         rejected = Decision(
             choice=Choice.REJECTED_OVERLOAD,
             reason=Reason.OVERLOAD,
@@ -152,6 +174,11 @@ class Intake:
                 route=submission.route or "",
             )
         )
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _decided_by_client(sampling: ClientDecision) -> Decision:

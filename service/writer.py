@@ -3,19 +3,19 @@
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 
 from service.core.db import Database
-from service.core.errors import AssayError, OverloadedError, SampleConflictError, StoreUnavailableError
+from service.core.errors import AssayError, SampleConflictError, StoreUnavailableError
 from service.core.log import log, where
 from service.core.metrics import SidecarMetrics
 from service.core.store.samples import Known, NewSample, accept, count_pending, find_known
 
 GROUP_ROWS = 256
-WAITING_ROWS = 8_192  # rows in memory, not yet committed, above which a request is refused
+WAITING_ROWS = 8_192  # rows in memory, not yet committed, above which a row is overload
 
 
 class Fate(StrEnum):
@@ -51,7 +51,9 @@ class Writer:
         self._metrics = metrics
         self._ring = ring
         self._backlog = _BacklogLimit(max_pending)
-        self._queue: queue.Queue[_Waiting | None] = queue.Queue(WAITING_ROWS)
+        self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._held = 0  # rows in memory, not yet committed
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -63,38 +65,45 @@ class Writer:
         self._queue.put(None)
         self._thread.join()
 
-    def submit(self, row: NewSample) -> "Future[Written]":
-        """Hands over a row.
+    def submit(self, rows: Sequence[NewSample]) -> "list[Future[Written]]":
+        """Hands over rows, to be committed together as far as a group holds them; one future each, in order.
 
-        The future raises SampleConflictError or StoreUnavailableError; cancelling it before it runs withdraws the
-        row. Raises OverloadedError at once where too many rows wait in memory.
+        A future raises SampleConflictError or StoreUnavailableError; cancelling it before it runs withdraws its row.
+        Where too many rows wait in memory the last of these are overload at once.
         """
-        waiting = _Waiting(row, Future())
-        try:
-            self._queue.put_nowait(waiting)
-        except queue.Full:
-            raise OverloadedError("Too many samples are waiting to be stored.") from None
-        return waiting.future
+        waiting = [_Waiting(row, Future()) for row in rows]
+        with self._lock:
+            taken = waiting[: max(0, WAITING_ROWS - self._held)]
+            self._held += len(taken)
+        if taken:
+            self._queue.put(taken)
+        for left_out in waiting[len(taken) :]:
+            left_out.future.set_result(Written(fate=Fate.OVERLOAD))
+        return [each.future for each in waiting]
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
             group, ended = self._collect(first)
-            running = [w for w in group if w.future.set_running_or_notify_cancel()]
-            if running:
-                self._commit(running)
+            for start in range(0, len(group), GROUP_ROWS):
+                part = group[start : start + GROUP_ROWS]
+                running = [w for w in part if w.future.set_running_or_notify_cancel()]
+                if running:
+                    self._commit(running)
+                with self._lock:
+                    self._held -= len(part)
             if ended:
                 return
 
-    def _collect(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
-        group = [first]
+    def _collect(self, first: list[_Waiting]) -> tuple[list[_Waiting], bool]:
+        group = list(first)
         while len(group) < GROUP_ROWS:
             try:
-                waiting = self._queue.get_nowait()
+                more = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if waiting is None:
+            if more is None:
                 return group, True
-            group.append(waiting)
+            group += more
         return group, False
 
     def _commit(self, group: list[_Waiting]) -> None:

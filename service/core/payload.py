@@ -43,19 +43,20 @@ def decode_document(body: bytes) -> Any:
     return document
 
 
-def parse_batch(body: bytes, settings: Settings, *, lines: bool) -> list[Submission | PayloadInvalidError]:
+def parse_batch(body: bytes, settings: Settings, *, lines: bool) -> Iterator[Submission | PayloadInvalidError]:
     """A JSON array, or one JSON document a line; a bad item becomes its error, in its place.
 
-    Raises PayloadInvalidError where the whole is not a batch, BodyTooLargeError where it has too many items.
+    Items are validated one by one, as they are asked for. Raises at once PayloadInvalidError where the whole is not a
+    batch, BodyTooLargeError where it has too many items.
     """
-    items = _decode_lines(body, settings.max_batch_items + 1) if lines else _decode_array(body)
+    items = _lines(body, settings.max_batch_items + 1) if lines else _decode_array(body)
     if not isinstance(items, list):
         message = "A batch is a JSON array, or one JSON document a line with content type application/x-ndjson."
         raise PayloadInvalidError(message, field="")
     if len(items) > settings.max_batch_items:
         raise BodyTooLargeError(f"Too many items; at most {settings.max_batch_items} are accepted in one batch.")
     with_nul = NUL in body
-    return [_validate_item(item, settings, with_nul=with_nul) for item in items]
+    return (_validate_item(item, settings, with_nul=with_nul) for item in (_decode_each(items) if lines else items))
 
 
 def parse_counts(body: bytes) -> ClientCounts:
@@ -80,9 +81,9 @@ def _validate_item(item: Any, settings: Settings, *, with_nul: bool) -> Submissi
         return error
 
 
-def _decode_lines(body: bytes, limit: int) -> list[Any]:
+def _lines(body: bytes, limit: int) -> list[bytes]:
     lines = (line for line in body.splitlines() if line.strip())
-    return list(_decode_each(islice(lines, limit)))
+    return list(islice(lines, limit))
 
 
 def _decode_array(body: bytes) -> Any:

@@ -18,8 +18,13 @@ def context_ids(submission: Submission) -> list[str]:
     return names
 
 
+def characters(submission: Submission) -> int:
+    """Code points of its texts, alternative responses left out."""
+    return len(submission.response) + sum(len(context.text) for context in submission.contexts)
+
+
 def estimated_tokens(submission: Submission) -> int:
     """Tokens of all its pairs, roughly."""
-    characters = sum(len(context.text) for context in submission.contexts)
+    of_contexts = sum(len(context.text) for context in submission.contexts)
     claims = 1 + len(submission.response) // CHARS_PER_CLAIM
-    return min((characters // CHARS_PER_TOKEN + 64) * claims, 2**31 - 1)
+    return min((of_contexts // CHARS_PER_TOKEN + 64) * claims, 2**31 - 1)

@@ -18,6 +18,7 @@ from service.core.keys import Scope
 from service.core.payload import parse_batch, parse_submission
 from service.core.schemas import BatchAnswer, BatchItemAnswer, DecisionAnswer, SampleAnswer
 from service.core.store.samples import read_state
+from service.core.submitted import characters
 from service.core.tables import State
 from service.intake import Received
 from service.routes.problem import FAILURES, PROBLEM, problem, problem_response
@@ -28,6 +29,7 @@ router = APIRouter(tags=["scoring"])  # its endpoints take the request alone: se
 
 MAX_WAIT_S = 30.0
 POLL_S = 0.05
+SLICE_S = 0.002  # of a batch, before other requests get their turn
 T = TypeVar("T")
 LARGE_BODY_BYTES = 256 * 1024  # reading more, and redacting it, takes long enough to keep other requests waiting
 JSON = "application/json"
@@ -77,10 +79,9 @@ async def score(request: Request) -> Response:
     received = await _unless_small(
         body, partial(_receive_one, sidecar, caller.tenant, body, forced=seconds is not None)
     )
-    try:
-        decision = await sidecar.intake.settle(received)
-    except AssayError as error:
-        return problem_response(error, received.id)
+    (decision,) = await sidecar.intake.settle([received])
+    if isinstance(decision, AssayError):
+        return problem_response(decision, received.id)
     if seconds is not None and decision.status_url:
         # The sample is stored: whatever fails from here on, the answer is that it was accepted.
         with contextlib.suppress(AssayError):
@@ -97,11 +98,6 @@ async def _unless_small(body: bytes, work: Callable[[], T]) -> T:
 
 def _receive_one(sidecar: Sidecar, tenant: str, body: bytes, *, forced: bool) -> Received:
     return sidecar.intake.receive(parse_submission(body, sidecar.settings), tenant, forced=forced)
-
-
-def _receive_many(sidecar: Sidecar, tenant: str, body: bytes, *, lines: bool) -> list[Received | PayloadInvalidError]:
-    items = parse_batch(body, sidecar.settings, lines=lines)
-    return [item if isinstance(item, PayloadInvalidError) else sidecar.intake.receive(item, tenant) for item in items]
 
 
 def _seconds(request: Request) -> float | None:
@@ -144,28 +140,38 @@ async def score_batch(request: Request) -> Response:
     media_type = request.headers.get("content-type", "").lower()
     lines = "ndjson" in media_type or "jsonl" in media_type
     body = await read_body(request)
-    handed = await _unless_small(body, partial(_receive_many, sidecar, caller.tenant, body, lines=lines))
-    # Only what has a row is waited for, all at once: a task for each of the others would cost more than the rest.
-    rows = [item for item in handed if isinstance(item, Received) and item.row is not None]
-    stored = iter(await asyncio.gather(*(_stored(sidecar, item) for item in rows)))
+    handed = await _receive_many(sidecar, caller.tenant, body, lines=lines)
+    settled = iter(await sidecar.intake.settle([item for item in handed if isinstance(item, Received)]))
     results = [
-        _refused(item)
-        if isinstance(item, PayloadInvalidError)
-        else BatchItemAnswer(status=202, decision=sidecar.intake.left_out(item))
-        if item.row is None
-        else next(stored)
-        for item in handed
+        _result(next(settled), item.id) if isinstance(item, Received) else _result(item, None) for item in handed
     ]
     return Response(BatchAnswer(results=results).model_dump_json(), media_type=JSON)
 
 
-async def _stored(sidecar: Sidecar, item: Received) -> BatchItemAnswer:
-    try:
-        return BatchItemAnswer(status=202, decision=await sidecar.intake.settle(item))
-    except AssayError as error:
-        return _refused(error, item.id)
+async def _receive_many(
+    sidecar: Sidecar, tenant: str, body: bytes, *, lines: bool
+) -> list[Received | PayloadInvalidError]:
+    """Receives a slice of items at a time, so that others get their turn in between.
+
+    A thread for the whole would cost more: every submission would wait for the interpreter's lock.
+    """
+    handed: list[Received | PayloadInvalidError] = []
+    pause_at = time.monotonic() + SLICE_S
+    for item in await _unless_small(body, partial(parse_batch, body, sidecar.settings, lines=lines)):
+        if isinstance(item, PayloadInvalidError):
+            handed.append(item)
+        elif len(body) > LARGE_BODY_BYTES and characters(item) > LARGE_BODY_BYTES:
+            handed.append(await run_in_threadpool(sidecar.intake.receive, item, tenant))
+        else:
+            handed.append(sidecar.intake.receive(item, tenant))
+        if time.monotonic() > pause_at:
+            await asyncio.sleep(0)
+            pause_at = time.monotonic() + SLICE_S
+    return handed
 
 
-def _refused(error: AssayError, sample_id: str | None = None) -> BatchItemAnswer:
-    answer = problem(error, sample_id)
+def _result(settled: DecisionAnswer | AssayError, sample_id: str | None) -> BatchItemAnswer:
+    if isinstance(settled, DecisionAnswer):
+        return BatchItemAnswer(status=202, decision=settled)
+    answer = problem(settled, sample_id)
     return BatchItemAnswer(status=answer.status, problem=answer)

@@ -1,5 +1,7 @@
 """What intake makes of a submission before anything is stored."""
 
+import asyncio
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -10,7 +12,7 @@ from service.core.store.ledger import LedgerKey
 from service.core.store.samples import NewSample
 from service.intake import Intake, PolicyInForce
 from service.sampling import position
-from service.writer import Written
+from service.writer import Fate, Written
 from tests.unit.service.support import body, parsed, policy
 
 SAMPLED_AT_HALF, LEFT_OUT_AT_HALF = "b", "a"
@@ -22,9 +24,11 @@ class KeepingWriter:
 
     rows: list[NewSample] = field(default_factory=list)
 
-    def submit(self, row: NewSample) -> Future[Written]:
-        self.rows.append(row)
-        return Future()
+    def submit(self, rows: Sequence[NewSample]) -> list[Future[Written]]:
+        self.rows += rows
+        done: Future[Written] = Future()
+        done.set_result(Written(fate=Fate.ACCEPTED))
+        return [done for _ in rows]
 
 
 @dataclass
@@ -44,7 +48,9 @@ class Kept:
     ledger: KeepingLedger
 
     def receive(self, sent: bytes, *, forced: bool = False) -> str:
-        return self.intake.receive(parsed(sent), "acme", forced=forced).decision.choice.value
+        received = self.intake.receive(parsed(sent), "acme", forced=forced)
+        asyncio.run(self.intake.settle([received]))
+        return received.decision.choice.value
 
 
 @pytest.fixture
