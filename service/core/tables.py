@@ -134,6 +134,14 @@ samples = Table(
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),
+    # Taken before, so that they go alone: few, and found without a walk over all that wait.
+    Index(
+        "ix_samples_touched",
+        "priority",
+        "seq",
+        sqlite_where=text("state = 'pending' AND attempt > returns"),
+        postgresql_where=text("state = 'pending' AND attempt > returns"),
+    ),
 )
 
 scores = Table(

@@ -1,9 +1,9 @@
 """The Kubernetes manifests: valid by the API's schemas, held to rules of our own, and rendered where kubectl is."""
 
+import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -13,6 +13,7 @@ import yaml
 from service.core.config import Settings
 from service.core.policy import read_policy
 from service.routes import ops
+from tests.deployment.rendering import read, render
 from tests.deployment.support import ROOT, SERVICES_GRACE_S, compose, image_environment
 from workers.main import POLL_S, STOP_S
 
@@ -21,14 +22,10 @@ OLDEST, NEWEST = "1.30.0", "1.37.0"
 CUSTOM = {"Kustomization", "ScaledObject"}  # no schema of Kubernetes' own
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    return [part for part in yaml.safe_load_all(path.read_text(encoding="utf-8")) if part]
-
-
-OBJECTS = [part for path in sorted((FOLDER / "base").glob("*.yaml")) for part in _read(path)]
+OBJECTS = [part for path in sorted((FOLDER / "base").glob("*.yaml")) for part in read(path)]
 OBJECTS = [part for part in OBJECTS if part["kind"] != "Kustomization"]
 DEPLOYMENTS = {part["metadata"]["name"]: part for part in OBJECTS if part["kind"] == "Deployment"}
-(SCALED,) = _read(FOLDER / "keda" / "scaledobject.yaml")
+(SCALED,) = read(FOLDER / "keda" / "scaledobject.yaml")
 
 
 def _pod(name: str) -> dict[str, Any]:
@@ -68,30 +65,42 @@ def test_valid_by_the_schema(part: dict[str, Any], version: str) -> None:
 @pytest.mark.parametrize("folder", ["base", "keda"])
 def test_every_manifest_is_listed(folder: str) -> None:
     """A file that kustomization.yaml forgets would never be applied."""
-    (listed,) = _read(FOLDER / folder / "kustomization.yaml")
+    (listed,) = read(FOLDER / folder / "kustomization.yaml")
     files = {path.name for path in (FOLDER / folder).glob("*.yaml")} - {"kustomization.yaml"}
     assert files == set(listed["resources"]) - {"../base"}
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl renders; the parts are checked above without it")
 @pytest.mark.parametrize("folder", ["base", "keda"])
 def test_rendered(folder: str) -> None:
     """What `kubectl apply -k` would send is valid, in our namespace, with tagged images and a policy that rolls."""
-    done = subprocess.run(
-        ["kubectl", "kustomize", str(FOLDER / folder)], capture_output=True, text=True, check=True, timeout=60
-    )
-    parts = list(yaml.safe_load_all(done.stdout))
+    parts = render(FOLDER / folder)
     for part in parts:
         if part["kind"] not in CUSTOM:
             kubernetes_validate.validate(part, NEWEST, strict=True)
+            assert part["metadata"]["labels"]["app.kubernetes.io/part-of"] == "assay"
         assert part["kind"] == "Namespace" or part["metadata"]["namespace"] == "assay"
     assert len(parts) == len(OBJECTS) + (1 if folder == "base" else 2)
-    assert set(re.findall(r"image: (\S+)", done.stdout)) == {"assay-sidecar:0.1.0", "assay-worker:0.1.0"}
+    text = json.dumps(parts)
+    assert set(re.findall(r'"image": "([^"]+)"', text)) == {"assay-sidecar:0.1.0", "assay-worker:0.1.0"}
     (policy,) = [part["metadata"]["name"] for part in parts if part["kind"] == "ConfigMap"]
     assert re.fullmatch(r"assay-policy-\w+", policy)
-    assert done.stdout.count(policy) == 2
+    assert text.count(policy) == 2
     worker = next(part for part in parts if part["metadata"]["name"] == "assay-worker" and part["kind"] == "Deployment")
     assert ("replicas" in worker["spec"]) is (folder == "base")
+
+
+@pytest.mark.parametrize("folder", ["base", "keda"])
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="nothing to compare our rendering with")
+def test_rendered_as_kubectl_does(folder: str) -> None:
+    """Our rendering is kubectl's, but for the digest in a name."""
+    command = ["kubectl", "kustomize", str(FOLDER / folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    theirs = sorted(_without_digest(part) for part in yaml.safe_load_all(done.stdout))
+    assert theirs == sorted(_without_digest(part) for part in render(FOLDER / folder))
+
+
+def _without_digest(part: dict[str, Any]) -> str:
+    return re.sub(r"assay-policy-\w+", "assay-policy", json.dumps(part, sort_keys=True))
 
 
 @pytest.mark.parametrize("name", sorted(DEPLOYMENTS))

@@ -265,7 +265,7 @@ def end_impossible_leases(connection: Connection, lease_s: float) -> int:
     The rows of a worker that is alive are then taken twice; the attempt number makes one of the two count.
     """
     latest = database_now() + literal(int(2 * lease_s * 1_000_000), BigInteger())
-    statement = update(samples).where(_PENDING, latest < _LEASE).values(lease_until=None)
+    statement = update(samples).where(_PENDING, _TOUCHED, latest < _LEASE).values(lease_until=None)
     return int(connection.execute(statement).rowcount)
 
 
