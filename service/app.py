@@ -33,6 +33,7 @@ from service.routes.problem import on_assay_error, on_bug, on_disconnect, on_htt
 from service.state import Sidecar
 from service.writer import Writer
 
+YOUNG_OBJECTS = 20_000  # before the garbage collector looks: a batch makes as many, and keeps none
 ROUTERS = (submit.router, client_sampling.router, score.router, rates.router, samples.router, ops.router)
 
 
@@ -45,6 +46,7 @@ def from_environment() -> FastAPI:
     # full collection in the middle of a request is what its slowest percent waits for.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 20)
     return app
 
 

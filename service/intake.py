@@ -91,7 +91,11 @@ class Intake:
         if futures:
             await self._committed(futures)
         written = iter(futures)
-        return [self._settled(each, next(written)) if each.row else self._left_out(each) for each in received]
+        self._decided[Choice.SAMPLED_OUT].inc(sum(each.row is None for each in received))
+        return [
+            _answer(each.id, each.decision, stored=False) if each.row is None else self._settled(each, next(written))
+            for each in received
+        ]
 
     async def _committed(self, futures: Sequence[Future[Written]]) -> None:
         """Waits until all are done, or cancels what is not in time: one wake-up for all, not one for each."""
@@ -125,10 +129,6 @@ class Intake:
             return self._duplicate(received, written.known)
         self._decided[received.decision.choice].inc()
         return _answer(received.id, received.decision, stored=True)
-
-    def _left_out(self, received: Received) -> DecisionAnswer:
-        self._decided[received.decision.choice].inc()
-        return _answer(received.id, received.decision, stored=False)
 
     def _duplicate(self, received: Received, known: Known) -> DecisionAnswer:
         self._count(Outcome.DUPLICATE, received.submission, received.tenant, received.decision)

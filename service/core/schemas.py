@@ -85,8 +85,9 @@ class Submission(Sent):
     ttft_ms: Amount | None = None
     retrieval_ms: Amount | None = None
     cost_usd: Amount | None = None
-    tags: Annotated[dict[Name, Annotated[str, Field(max_length=200)]], Field(max_length=MAX_TAGS)] = {}
-    features: Annotated[dict[Name, Finite], Field(max_length=MAX_FEATURES)] = {}
+    # A factory: a dict as the default is copied deeply for every submission.
+    tags: Annotated[dict[Name, Annotated[str, Field(max_length=200)]], Field(max_length=MAX_TAGS, default_factory=dict)]
+    features: Annotated[dict[Name, Finite], Field(max_length=MAX_FEATURES, default_factory=dict)]
     occurred_at: AwareDatetime | None = None
     sampling: ClientDecision | None = None
 
