@@ -82,7 +82,7 @@ def _validate_item(item: Any, settings: Settings, *, with_nul: bool) -> Submissi
 
 
 def _lines(body: bytes, limit: int) -> list[bytes]:
-    lines = (line for line in body.splitlines() if line.strip())
+    lines = (line for line in body.splitlines() if line and not line.isspace())
     return list(islice(lines, limit))
 
 
