@@ -71,8 +71,9 @@ class Intake:
             policy_version=in_force.version,
             forced=forced,
         )
-        if submission.sampling and submission.sampling.policy_version != in_force.version:
-            decision = _decided_by_client(submission.sampling)
+        claimed = submission.sampling if in_force.policy.sampling.client_side else None
+        if claimed and claimed.policy_version != in_force.version:
+            decision = _decided_by_client(claimed)
         row: NewSample | None = None
         if decision.choice is Choice.SAMPLED_OUT:
             self._count(Outcome.SAMPLED_OUT, submission, tenant, decision)
@@ -144,12 +145,10 @@ class Intake:
 
     def _overloaded(self, received: Received) -> DecisionAnswer | AssayError:
         decision = received.decision
-        chosen = decision.choice is Choice.SAMPLED
-        outcome = Outcome.REJECTED_OVERLOAD if chosen else Outcome.SAMPLED_OUT
-        self._count(outcome, received.submission, received.tenant, decision)
         self._decided[Choice.REJECTED_OVERLOAD].inc()
         if received.forced:
-            return OverloadedError()
+            return OverloadedError()  # not taken and not counted: the caller is told so, and may send it again
+        self._count(Outcome.REJECTED_OVERLOAD, received.submission, received.tenant, decision)
         rejected = Decision(
             choice=Choice.REJECTED_OVERLOAD,
             reason=Reason.OVERLOAD,

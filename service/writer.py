@@ -15,7 +15,7 @@ from service.core.metrics import SidecarMetrics
 from service.core.store.samples import Known, NewSample, accept, count_pending, find_known
 
 GROUP_ROWS = 256
-WAITING_ROWS = 8_192  # rows in memory, not yet committed, above which a row is overload
+WAITING_ROWS = 8_192  # rows in memory, not yet committed, above which a row is refused
 
 
 class Fate(StrEnum):
@@ -69,7 +69,7 @@ class Writer:
         """Hands over rows, to be committed together as far as a group holds them; one future each, in order.
 
         A future raises SampleConflictError or StoreUnavailableError; cancelling it before it runs withdraws its row.
-        Where too many rows wait in memory the last of these are overload at once.
+        Where too many rows wait in memory, as they do while the database hangs, the last of these fail at once.
         """
         waiting = [_Waiting(row, Future()) for row in rows]
         with self._lock:
@@ -78,7 +78,7 @@ class Writer:
         if taken:
             self._queue.put(taken)
         for left_out in waiting[len(taken) :]:
-            left_out.future.set_result(Written(fate=Fate.OVERLOAD))
+            left_out.future.set_exception(StoreUnavailableError("Too many samples are waiting to be stored."))
         return [each.future for each in waiting]
 
     def _run(self) -> None:

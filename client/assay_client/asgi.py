@@ -56,8 +56,10 @@ class AssayMiddleware:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(receive, send, self._max_body_bytes)
-        await self._app(scope, exchange.receive, exchange.send)
-        exchange.submit(self._engine, extract)
+        try:
+            await self._app(scope, exchange.receive, exchange.send)
+        finally:  # a background task that fails after the last byte does not unsay the answer
+            exchange.submit(self._engine, extract)
 
 
 class _Body:

@@ -10,7 +10,7 @@ from assay_client.pace import FAILED_PAUSE_S, Next, backoff
 from assay_client.sampling import LocalPolicy, SendAll
 from assay_client.shared import Shared
 from assay_client.submission import Item, encoded
-from assay_client.wire import NDJSON, Answer, Wire, WireError
+from assay_client.wire import NDJSON, Answer, Wire, WireError, may_succeed_later
 
 BATCH_BYTES = 8 * 2**20
 POLITE_EVERY = 16  # items encoded before other threads get a turn
@@ -36,7 +36,7 @@ class Result(NamedTuple):
     @property
     def retriable(self) -> bool:
         """Whether it may succeed later."""
-        return self.status == HTTPStatus.TOO_MANY_REQUESTS or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return may_succeed_later(self.status)
 
 
 class Batches:
@@ -97,6 +97,8 @@ class Batches:
         try:
             answer = await self._wire.post("/score/batch", body, self._shared.settings.request_timeout_s, NDJSON)
         except WireError as error:
+            for item in batch:
+                item.unclear = item.unclear or error.sent
             return self._failed(str(error))
         if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return await self._split(batch, answer)
@@ -128,7 +130,8 @@ class Batches:
     def _settle(self, batch: list[Item], results: list[Result]) -> None:
         delivered, now = [], time.monotonic()
         for item, result in zip(batch, results, strict=True):
-            if result.ok:
+            if result.ok or (item.unclear and result.status == HTTPStatus.CONFLICT):
+                # A conflict after a try without an answer: that try stored it, in another form of the same text.
                 delivered.append(item)
             elif result.retriable and now - item.born <= self._shared.settings.max_age_s:
                 item.attempts += 1

@@ -100,7 +100,12 @@ class Engine:
             if stratum is not None and not sent:
                 shared.leave_out(stratum, given)
                 return sample_id
-        body, size = copied(given)
+        try:
+            body, size = copied(given)
+        except InvalidError as error:
+            shared.last_problem = f"invalid field {error.field!r}"
+            shared.lose("invalid", stratum, given)
+            return None
         item = Item(
             id=sample_id, body=body, size=size, born=time.monotonic(), stratum=stratum, decided=policy is not None
         )
@@ -160,7 +165,9 @@ class Engine:
         with self._lock:
             if self._closed or self._loop is None:
                 self._closed = True
-                return self._ended or _done(result=True)
+                left = self._shared.buffer.take_all()  # the thread that would have sent them could not be started
+                self._shared.drop("closed", left)
+                return self._ended or _done(result=not left)
             self._closed = True
             self._ended = Future()
             try:
@@ -176,6 +183,9 @@ class Engine:
                 await self._sender.give_up()
                 await self._drain(seconds * LAST_REPORT_SHARE)
             self._shared.tell(time.monotonic(), last=True)
+            if uncounted := self._shared.ledger.unreported:
+                self._delivered = False
+                log.warning("%d submissions that were not sent could not be counted: Assay was away.", uncounted)
         finally:
             asyncio.get_running_loop().stop()
 

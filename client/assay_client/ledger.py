@@ -1,6 +1,7 @@
 """The ledger: how many submissions were not sent, by stratum and labels; no text, no id."""
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -93,6 +94,8 @@ class Ledger:
             live = self._live
             if kind not in live and len(live) >= MAX_KINDS:
                 kind = kind.without_labels()
+            if not live:
+                self._since = time.monotonic()
             live[kind] = live.get(kind, 0) + 1
             self.totals[outcome] += 1
 
@@ -100,6 +103,14 @@ class Ledger:
     def empty(self) -> bool:
         """Whether everything counted was reported."""
         return not (self._live or self._pending or self._report)
+
+    @property
+    def unreported(self) -> int:
+        """Submissions that were counted and not reported yet."""
+        with self._lock:
+            live = sum(self._live.values())
+        waiting = sum(submissions for _, submissions in self._pending.values())
+        return live + waiting + (sum(entry[2] for entry in self._report.entries) if self._report else 0)
 
     def report(self, now: float) -> Report | None:
         """The report to send now: the unanswered one, or a new one of what was counted since."""

@@ -2,14 +2,12 @@
 
 import json
 import time
-from http import HTTPStatus
 
 from assay_client.pace import FAILED_PAUSE_S, Next, backoff
 from assay_client.shared import Shared, log
-from assay_client.wire import Wire, WireError
+from assay_client.wire import Answer, Wire, WireError
 
 RETRY_LATER_S = 60.0  # after an answer that only a change on the server mends
-KEEP_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}  # a key or a new server mends it
 
 
 class Reports:
@@ -38,19 +36,31 @@ class Reports:
             answer = await self._wire.post("/counts", body, shared.settings.request_timeout_s)
         except WireError as error:
             return self._failed(str(error))
-        self._refused = answer.status in KEEP_REFUSED
-        if self._refused:
-            shared.last_problem = f"counts: {answer.problem()}"
-            return Next(RETRY_LATER_S)
         if answer.retriable:
             return self._failed(answer.problem(), answer.retry_after_s)
-        if not answer.ok:
-            log.error("Assay refused counts: %s. Client and server do not fit each other.", answer.problem())
-        self._failures = 0
+        if not _counted(answer):
+            return self._refuse(answer)
+        self._failures, self._refused = 0, False
         shared.ledger.settle()
         return Next(0.0)
+
+    def _refuse(self, answer: Answer) -> Next:
+        """Keeps the report: another key, another server or a proxy that lets it through mends it."""
+        self._shared.last_problem = f"counts: {answer.problem()}"
+        if not self._refused:  # once, not every minute
+            log.error("Assay did not take counts: %s. They are kept, and sent again.", answer.problem())
+        self._refused = True
+        return Next(RETRY_LATER_S)
 
     def _failed(self, problem: str, retry_after_s: float | None = None) -> Next:
         self._shared.last_problem = f"counts: {problem}"
         self._failures += 1
         return Next(backoff(self._failures, retry_after_s), FAILED_PAUSE_S)
+
+
+def _counted(answer: Answer) -> bool:
+    """Whether an Assay says that it has them: a proxy's page with status 200 does not."""
+    try:
+        return answer.ok and isinstance(answer.document()["counted"], bool)
+    except (ValueError, TypeError, LookupError):
+        return False

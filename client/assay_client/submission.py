@@ -79,6 +79,7 @@ class Item:
     stratum: Stratum | None = None
     decided: bool = False
     attempts: int = 0
+    unclear: bool = False  # sent before, without an answer: the server may have it
     due: float = 0.0  # not to be sent again before
     line: bytes | None = None
 

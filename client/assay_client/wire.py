@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import httpx
 
+LATER = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}
 MAX_ANSWER_BYTES = 32 * 2**20
 MAX_RETRY_AFTER_S = 300.0
 KEEPALIVE_S = 4.0  # below the five seconds after which uvicorn hangs up
@@ -28,6 +29,11 @@ def tls_context(url: str, verify: ssl.SSLContext | bool) -> ssl.SSLContext:  # n
     if scheme not in {"http", "https"}:
         raise ValueError(f"{url!r} is no http or https URL.")
     return httpx.create_ssl_context(verify=verify if scheme == "https" else False)
+
+
+def may_succeed_later(status: int) -> bool:
+    """Whether what was answered so was not taken, and may be sent again."""
+    return status in LATER or status >= httpx.codes.INTERNAL_SERVER_ERROR
 
 
 class WireError(Exception):
@@ -50,7 +56,7 @@ class Answer:
     @property
     def retriable(self) -> bool:
         """Whether the same request may succeed later."""
-        return self.status == httpx.codes.TOO_MANY_REQUESTS or self.status >= httpx.codes.INTERNAL_SERVER_ERROR
+        return may_succeed_later(self.status)
 
     @property
     def ok(self) -> bool:
@@ -101,7 +107,14 @@ class Wire:
         return await self._send(httpx.Request("POST", self._url + path, headers=headers, content=body), timeout_s)
 
     async def _send(self, request: httpx.Request, timeout_s: float) -> Answer:
-        request.extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)}
+        sent = False
+
+        async def watch(event: str, _: object) -> None:
+            nonlocal sent
+            sent = sent or event.endswith("send_request_headers.started")
+
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
+        request.extensions = {"timeout": timeouts, "trace": watch}
         try:
             async with asyncio.timeout(timeout_s):  # httpx bounds each step; a server that drips has many steps
                 response = await self._transport.handle_async_request(request)
@@ -113,10 +126,8 @@ class Wire:
                     )
                 finally:
                     await response.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
-            raise WireError(type(error).__name__, sent=False) from error
         except (httpx.HTTPError, TimeoutError, OSError) as error:
-            raise WireError(type(error).__name__, sent=True) from error
+            raise WireError(type(error).__name__, sent=sent) from error
 
 
 async def _read(response: httpx.Response) -> bytes:

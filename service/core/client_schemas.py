@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from service.core.schemas import Label, Sent
+from service.core.schemas import Label, Rate, Sent
 
 MAX_CLIENT_COUNTS = 1_000
 MAX_COUNT_AGE_S = 7 * 86_400.0
@@ -43,7 +43,7 @@ class ClientCount(Sent):
     age_s: Annotated[float, Field(strict=True, ge=0, le=MAX_COUNT_AGE_S, allow_inf_nan=False)]
     outcome: Literal["sampled_out", "dropped_by_client"]
     stratum: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,64}$")]
-    inclusion_probability: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+    inclusion_probability: Rate
     policy_version: Annotated[str, Field(pattern=r"^[0-9A-Za-z._-]{0,64}$")]
     model: Label | None = None
     release: Label | None = None

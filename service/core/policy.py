@@ -11,13 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from service.core.errors import PolicyInvalidError
 from service.core.privacy import Privacy
+from service.core.schemas import Rate
 
 DEFAULT_RATE = 0.05
 DEFAULT_STRATUM = "default"
 FIELDS = ("route", "model", "release", "tenant")
 TAG_PREFIX = "tags."
-
-Rate = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 

@@ -22,6 +22,18 @@ Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_shor
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
+LEAST_RATE = 1e-6  # one sample would stand for more than a million; beyond it sums of weights mean nothing
+
+
+def _rate(value: float) -> float:
+    if 0 < value < LEAST_RATE:
+        raise ValueError(f"a rate is 0, or at least {LEAST_RATE:f}")
+    return value
+
+
+Rate = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False), AfterValidator(_rate)]
+
+
 def _addressable(value: str) -> str:
     """An id is the end of a path, and clients drop such segments from a path."""
     if any(segment in {"", ".", ".."} for segment in value.split("/")):
@@ -61,7 +73,7 @@ class ClientDecision(Sent):
 
     policy_version: Annotated[str, Field(pattern=r"^[0-9A-Za-z._-]{1,64}$")]
     stratum: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-    inclusion_probability: Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)]
+    inclusion_probability: Annotated[float, Field(strict=True, ge=LEAST_RATE, le=1, allow_inf_nan=False)]
 
 
 class Submission(Sent):

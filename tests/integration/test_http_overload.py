@@ -41,23 +41,16 @@ def test_a_forced_one_is_refused(start: Start, database: Database) -> None:
     assert outside not in states(database)
 
 
-def test_a_refused_forced_one_stays_sampled_out(start: Start) -> None:
-    """In the counts it is what the hash made of it: not an unknown of the rate."""
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_refused_one_is_not_counted(start: Start, *, inside: bool) -> None:
+    """Who gets 429 is told to come back: it counts when it is taken, however often it was refused before."""
     running = start(0.5, max_pending=1)
     running.client.post("/score", json=submission(id_at(0.5, inside=True)))
-    running.client.post("/score?wait=5", json=submission(id_at(0.5, inside=False)))
+    waited_for = submission(id_at(0.5, inside=inside, prefix="b"))
+    assert [running.client.post("/score?wait=5", json=waited_for).status_code for _ in range(3)] == [429, 429, 429]
+    running.client.post("/score", json=submission(id_at(0.5, inside=False, prefix="c")))
     wait_for(lambda: counts(running)["submitted"] == 2, seconds=5)
-    assert counts(running)["sampled_out"] == 1
-    assert counts(running)["rejected_overload"] == 0
-
-
-def test_a_chosen_one_that_is_waited_for_is_refused(start: Start) -> None:
-    """A caller that waits for a sample gets 429 too; in the counts it is a rejected sample, an unknown."""
-    running = start(1.0, max_pending=1)
-    running.client.post("/score", json=submission("a"))
-    assert running.client.post("/score?wait=5", json=submission("b")).status_code == 429
-    wait_for(lambda: counts(running)["rejected_overload"] == 1, seconds=5)
-    assert counts(running)["sampled_out"] == 0
+    assert (counts(running)["sampled_out"], counts(running)["rejected_overload"]) == (1, 0)
 
 
 def test_rejected_samples_widen_the_bounds(start: Start, database: Database) -> None:
