@@ -1,5 +1,7 @@
 """Overload: new samples are rejected and counted, callers that wait are told to come back, old ones go on."""
 
+import pytest
+
 from service.core.db import Database
 from tests.integration.conftest import Running, Start
 from tests.integration.support import finish_pending, id_at, scored, states, submission
