@@ -24,6 +24,7 @@ from service.core.policy import read_policy
 from service.core.queue import Doorbell, connect
 from service.front import Front
 from service.intake import Intake, PolicyInForce
+from service.key_limit import KeyLimit
 from service.ledger import Ledger
 from service.openapi import Application
 from service.privacy import make_guard
@@ -33,6 +34,7 @@ from service.routes.problem import on_assay_error, on_bug, on_disconnect, on_htt
 from service.state import Sidecar
 from service.writer import Writer
 
+CLIENT_KEYS = 2_000  # kinds of counts that one tenant's clients may bring in a minute; tens are usual
 YOUNG_OBJECTS = 20_000  # before the garbage collector looks: a batch makes as many, and keeps none
 ROUTERS = (submit.router, client_sampling.router, score.router, rates.router, samples.router, ops.router)
 
@@ -100,6 +102,7 @@ class _Running:
             access=self._access,
             metrics=metrics,
             doorbell=doorbell,
+            client_keys=KeyLimit(CLIENT_KEYS),
         )
 
     def __enter__(self) -> Self:

@@ -6,8 +6,9 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from service.core.client_schemas import ClientCounts
+from service.core.fields import MAX_LABEL_BYTES
 from service.core.payload import ALIASES
-from service.core.schemas import MAX_LABEL_BYTES, ProblemAnswer, Submission
+from service.core.schemas import ProblemAnswer, Submission
 from service.core.store.rates import DIMENSIONS
 
 REF = "#/components/schemas/{model}"

@@ -15,6 +15,7 @@ from service.core.keys import Scope
 from service.core.metrics import SidecarMetrics
 from service.core.queue import Doorbell
 from service.intake import Intake
+from service.key_limit import KeyLimit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +28,7 @@ class Sidecar:
     access: Access
     metrics: SidecarMetrics
     doorbell: Doorbell
+    client_keys: KeyLimit  # kinds of counts from clients
 
 
 def held_by(app: Starlette) -> Sidecar:

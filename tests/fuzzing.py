@@ -38,4 +38,9 @@ def decided(base: str) -> Counter[str]:
     """Submissions by decision, as it counts them itself."""
     text = httpx.get(f"{base}/metrics", timeout=10).raise_for_status().text
     found = re.findall(r'assay_submissions_total\{decision="(\w+)"\} ([\d.e+]+)', text)
-    return Counter({decision: int(float(count)) for decision, count in found})
+    # What clients counted and did not send is in the ledger too.
+    found += re.findall(r'assay_client_counted_submissions_total\{outcome="(\w+)"\} ([\d.e+]+)', text)
+    total: Counter[str] = Counter()
+    for decision, count in found:
+        total[decision] += int(float(count))
+    return total

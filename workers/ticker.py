@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import timedelta
 from uuid import uuid4
 
 from redis.exceptions import RedisError
@@ -14,12 +15,15 @@ from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell
 from service.core.store.leases import acquire
+from service.core.store.ledger import forget_flushes
 from service.core.store.taking import any_takeable, end_impossible_leases, give_up
 from workers.pipeline import Pipeline
 from workers.progress import Progress
 from workers.retention import Retention
 
 LEASE_NAME = "ticker"
+FORGET_EVERY_S = 3_600.0
+FLUSHES_KEPT = timedelta(days=30)  # far longer than any sender tries
 LEASES_EVERY_S = 30.0  # a look at every pending row
 LEASE_TICKS = 3  # ticks after which a silent holder loses the election
 
@@ -48,6 +52,7 @@ class Ticker:
         self._retention = retention
         self._name = uuid4().hex
         self._leases_looked_at = float("-inf")
+        self._flushes_forgotten_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
 
     def start(self) -> None:
@@ -84,6 +89,8 @@ class Ticker:
         if given_up:
             self._metrics.given_up.inc(given_up)
             log.warning("rows_given_up", rows=given_up)
+        if leads:
+            self._forget_flushes()
         if leads and self._retention:
             self._retention.sweep()
         with self._database.read() as connection:
@@ -92,6 +99,13 @@ class Ticker:
             self._ring()
         if waiting:
             self._pipeline.drain()
+
+    def _forget_flushes(self) -> None:
+        if time.monotonic() - self._flushes_forgotten_at < FORGET_EVERY_S:
+            return
+        self._flushes_forgotten_at = time.monotonic()
+        with self._database.write() as connection:
+            forget_flushes(connection, utc_now() - FLUSHES_KEPT)
 
     def _end_impossible_leases(self, connection: Connection, *, leads: bool) -> None:
         if not leads or time.monotonic() - self._leases_looked_at < LEASES_EVERY_S:

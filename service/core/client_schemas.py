@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from service.core.schemas import Label, Rate, Sent
+from service.core.fields import Label, Rate
+from service.core.schemas import Sent
 
 MAX_CLIENT_COUNTS = 1_000
 MAX_COUNT_AGE_S = 7 * 86_400.0
@@ -49,7 +50,7 @@ class ClientCount(Sent):
     release: Label | None = None
     prompt_version: Label | None = None
     route: Label | None = None
-    submissions: Annotated[int, Field(strict=True, ge=1, le=2**40)]
+    submissions: Annotated[int, Field(strict=True, ge=1, le=2**31)]
 
 
 class ClientCounts(Sent):

@@ -15,6 +15,12 @@ class SidecarMetrics:
         self.submissions = Counter(
             "assay_submissions_total", "Submissions by what was decided of them.", ["decision"], registry=r
         )
+        self.client_counted = Counter(
+            "assay_client_counted_submissions_total",
+            "Submissions that clients counted instead of sending, by outcome.",
+            ["outcome"],
+            registry=r,
+        )
         self.requests = Histogram(
             "assay_request_seconds",
             "Time to answer, by route template and status.",

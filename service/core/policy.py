@@ -10,8 +10,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.core.errors import PolicyInvalidError
+from service.core.fields import Rate
 from service.core.privacy import Privacy
-from service.core.schemas import Rate
 
 DEFAULT_RATE = 0.05
 DEFAULT_STRATUM = "default"

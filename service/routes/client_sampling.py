@@ -10,7 +10,6 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.core.client_schemas import (
     ClientCount,
-    ClientCounts,
     CountedAnswer,
     RuleAnswer,
     SamplingAnswer,
@@ -18,7 +17,7 @@ from service.core.client_schemas import (
 )
 from service.core.clock import utc_now
 from service.core.db import Database
-from service.core.errors import ClientSamplingOffError
+from service.core.errors import ClientSamplingOffError, OverloadedError
 from service.core.keys import Scope
 from service.core.payload import parse_counts
 from service.core.policy import DEFAULT_STRATUM, tenant_rules
@@ -83,21 +82,31 @@ async def sampling(request: Request) -> SamplingAnswer:
     )
 
 
-@router.post("/counts", responses=FAILURES, openapi_extra=COUNTS)
+@router.post(
+    "/counts",
+    responses=FAILURES | {429: PROBLEM | {"description": "Too many kinds of counts; send them later."}},
+    openapi_extra=COUNTS,
+)
 async def counts(request: Request) -> CountedAnswer:
     """Counts submissions that a client did not send. The same (client, sequence) is counted once."""
     caller = await authorize(request, Scope.INGEST)
-    sent = parse_counts(await read_body(request))
-    counted = await run_in_threadpool(_add, sidecar_of(request).database, caller.tenant, sent)
+    sidecar, sent, now = sidecar_of(request), parse_counts(await read_body(request)), utc_now()
+    totals: Counter[LedgerKey] = Counter()
+    for count in sent.counts:
+        totals[_key(count, caller.tenant, now)] += count.submissions
+    if not sidecar.client_keys.admit(caller.tenant, totals):
+        raise OverloadedError(
+            "Too many kinds of counts in one minute.", next_step="Send them later, and with fewer distinct labels."
+        )
+    flush = Flush(replica=_replica(caller.tenant, sent.client), sequence=sent.sequence, counts=totals)
+    counted = await run_in_threadpool(_add, sidecar.database, flush, now)
+    if counted:
+        for key, submissions in totals.items():
+            sidecar.metrics.client_counted.labels(key.outcome).inc(submissions)
     return CountedAnswer(counted=counted)
 
 
-def _add(database: Database, tenant: str, sent: ClientCounts) -> bool:
-    now = utc_now()
-    totals: Counter[LedgerKey] = Counter()
-    for count in sent.counts:
-        totals[_key(count, tenant, now)] += count.submissions
-    flush = Flush(replica=_replica(tenant, sent.client), sequence=sent.sequence, counts=totals)
+def _add(database: Database, flush: Flush, now: datetime) -> bool:
     with database.write() as connection:
         return add_flush(connection, flush, now)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from service.app import CLIENT_KEYS
 from service.core.clock import utc_now
 from service.core.config import Auth
 from service.core.db import Database
@@ -111,6 +112,13 @@ class TestDecisions:
         row = row_of(database, name)
         assert (row.in_rate, row.inclusion_probability) == (True, 0.5)
 
+    def test_the_policy_may_keep_the_decision(self, start: Start) -> None:
+        """Where no client may decide, what it says of its decision changes nothing."""
+        client = start("[sampling]\nrate = 0.01\nclient_side = false\n").client
+        sampling = {"policy_version": "0123456789ab", "stratum": "s", "inclusion_probability": 1.0}
+        answer = client.post("/score", json=submission(id_at(0.01, inside=False), sampling=sampling)).json()
+        assert (answer["decision"], answer["inclusion_probability"]) == ("sampled_out", 0.01)
+
     @pytest.mark.parametrize("inside", [True, False])
     def test_a_current_decision_is_checked(self, start: Start, *, inside: bool) -> None:
         """Under the policy in force the sidecar's own hash decides, whatever the client says."""
@@ -130,7 +138,7 @@ class TestDecisions:
 
     @pytest.mark.parametrize(
         ("field", "value"),
-        [("inclusion_probability", 0), ("inclusion_probability", 1.5), ("stratum", ""), ("policy_version", "a b")],
+        [("inclusion_probability", 1e-200), ("inclusion_probability", 1.5), ("stratum", ""), ("policy_version", "a b")],
     )
     def test_what_no_policy_says_is_refused(self, start: Start, field: str, value: object) -> None:
         """A probability of 0 chose nothing; the field is named."""
@@ -197,6 +205,17 @@ class TestCounts:
         sent["counts"] *= 1_001
         answer = start().client.post("/counts", json=sent)
         assert (answer.status_code, answer.json()["field"]) == (422, "counts")
+
+    def test_kinds_without_end_fill_no_table(self, start: Start, database: Database) -> None:
+        """So many kinds a minute for a tenant, then 429; what was counted before goes on being counted."""
+        client = start().client
+        for part in range(CLIENT_KEYS // 1_000):
+            sent = counts(part)
+            sent["counts"] = [sent["counts"][0] | {"route": f"r-{part}-{n}"} for n in range(1_000)]
+            assert client.post("/counts", json=sent).status_code == 200
+        refused = client.post("/counts", json=counts(90, route="one more"))
+        assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+        assert counted(database) == {"sampled_out": 190 * CLIENT_KEYS}
 
     def test_a_flush_of_nothing_is_refused(self, start: Start) -> None:
         """It could only burn a sequence."""

@@ -27,7 +27,7 @@ ROWS: list[dict[str, Any]] = [
     {"id": "d", "contexts": ["Tea."], "response": "[[fake:nan]] The tea."},
     {"id": "e", "context": "Tea.", "answer": "I cannot help with that.", "latency_ms": 3.5, "tags": {"a": "b"}},
 ]
-UNKNOWN_OFFLINE = {"received_at": None, "finished_at": None, "decision": None}
+UNKNOWN_OFFLINE = {"received_at": None, "finished_at": None, "decision": None, "text": None}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row["id"]))

@@ -1,14 +1,18 @@
 """The ticker: works without Redis, sweeps once for all, rings for what nobody rang for."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import insert, select
 
+from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell, connect
 from service.core.store.leases import acquire
+from service.core.tables import ledger_flushes
 from tests.integration.conftest import Outage
 from tests.integration.support import DEAD_REDIS, LIMITS, ToldScorer, new_sample, states, store
 from tests.servers import RedisServer, wait_for
@@ -184,3 +188,18 @@ class TestOutage:
         outage.end()
         store(database, new_sample("a"))
         wait_for(lambda: states(database) == {"a": ("scored", None)}, seconds=10)
+
+
+def test_old_flushes_are_forgotten(make_worker: MakeWorker, database: Database) -> None:
+    """Senders come and go: what is remembered of their flushes goes after a month, what is recent stays."""
+    with database.write() as connection:
+        for sequence, age in enumerate((timedelta(days=31), timedelta(days=29))):
+            row = {"replica": "gone", "sequence": sequence, "flushed_at": utc_now() - age}
+            connection.execute(insert(ledger_flushes).values(row))
+    make_worker().start()
+    wait_for(lambda: _flushes(database) == [1], seconds=5)
+
+
+def _flushes(database: Database) -> list[int]:
+    with database.read() as connection:
+        return list(connection.execute(select(ledger_flushes.c.sequence)).scalars())

@@ -62,3 +62,8 @@ def add_flush(connection: Connection, flush: Flush, now: datetime) -> bool:
     keys = sorted(flush.counts, key=lambda key: tuple(map(str, key)))
     connection.execute(statement, [key._asdict() | {"submissions": flush.counts[key]} for key in keys])
     return True
+
+
+def forget_flushes(connection: Connection, before: datetime) -> int:
+    """Forgets flushes from before that time, which no sender sends again; returns how many."""
+    return int(connection.execute(ledger_flushes.delete().where(ledger_flushes.c.flushed_at < before)).rowcount)
