@@ -85,7 +85,7 @@ class TestSameness:
 
     def test_what_hides_in_a_placeholder_is_found(self) -> None:
         """Only a number of up to seven digits makes a placeholder."""
-        assert one("[CARD_4111111111111111]") == "[CARD_4111111111111111]"  # `_` joins it to a word
+        assert one("[CARD_4111111111111111]") == "[CARD_[CARD_1]]"
         assert one("[CARD 4111111111111111]") == "[CARD [CARD_1]]"
 
 
