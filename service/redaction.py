@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from service.core.privacy import Pattern, ShippedRule, compile_pattern
-from service.shipped_rules import Rule, Span, as_written, shipped
+from service.shipped_rules import Rule, Span, as_written, shipped, with_plain_separators
 
 PASSES = 4  # a replaced value may lay bare another; more than two passes are needed only by made-up text
 LONGEST_PLACEHOLDER = 42
@@ -70,8 +70,9 @@ class Redactor:
 
 def _replace(rule: Rule, text: str, placeholders: "_Placeholders") -> str:
     parts, done = [], 0
-    for candidate in _candidates(rule, text):
-        span = rule.check(text, *candidate)
+    seen = with_plain_separators(text) if rule.plain else text
+    for candidate in _candidates(rule, seen):
+        span = rule.check(seen, *candidate)
         if span is not None and done <= span[0] < span[1]:
             parts += [text[done : span[0]], placeholders.of(rule, text[slice(*span)])]
             done = span[1]

@@ -1,10 +1,12 @@
 """The redaction rules that come with Assay. A pattern finds candidates; a check refuses what only looks like one.
 
 Patterns run on RE2, so their time is linear in the text. Checks look at a bounded stretch around a candidate. RE2 has
-no look-around: what must not stand before or after a value is part of its check.
+no look-around: what must not stand before or after a value is part of its check. Numbers are looked for in a copy of
+the text in which every kind of space and hyphen is the plain one. The copy has the same length, so offsets hold.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -23,6 +25,21 @@ class Rule:
     pattern: re2._Regexp
     check: Callable[[str, int, int], Span | None]  # text and candidate to the span of the value, or None
     canonical: Callable[[str], str]  # two values that are alike in this are the same
+    plain: bool = False  # look in the copy with plain spaces and hyphens
+
+
+_SPACES = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_HYPHENS = "\u2010\u2011\u2012\u2013"  # up to the en dash, which stands between numbers too
+
+
+def with_plain_separators(text: str) -> str:
+    """The text with plain spaces and hyphens for their typographic kin, character by character."""
+    if text.isascii():
+        return text
+    for kin, plain in ((_SPACES, " "), (_HYPHENS, "-")):
+        for c in kin:
+            text = text.replace(c, plain)
+    return text
 
 
 def whole(_text: str, start: int, end: int) -> Span | None:
@@ -47,10 +64,20 @@ def _compact(value: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "", value).upper()
 
 
+# Where a value may begin: at a word, after `_`, or after a line break that is written as an escape.
+_EDGE = r"(?:\b|_|\\[nrt])"
+_ESCAPES = ("\\n", "\\r", "\\t")
+
+
+def _after_edge(text: str, start: int) -> int:
+    """Where the value begins of a candidate that begins with `_EDGE`."""
+    return start + (2 if text.startswith("\\", start) else 1 if text.startswith("_", start) else 0)
+
+
 def _touches(text: str, start: int, end: int, joints: str = "") -> bool:
     """Whether the span is part of a longer word or number; `joints` join numbers, as the point in 1.5."""
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    if before[-1:].isalnum() or after[:1].isalnum():
+    if (before[-1:].isalnum() and before not in _ESCAPES) or after[:1].isalnum():
         return True
     left = before[-1:] and before[-1] in joints and before[:1].isdigit()
     return bool(left or (after[:1] and after[0] in joints and after[1:].isdigit()))
@@ -58,7 +85,8 @@ def _touches(text: str, start: int, end: int, joints: str = "") -> bool:
 
 # API keys and tokens: prefixes that providers document for their own secrets.
 _BY_PREFIX = (
-    r"\b(?:sk-[A-Za-z0-9_-]{20,}"  # OpenAI, Anthropic and those who follow them
+    rf"{_EDGE}"
+    r"(?:sk-[A-Za-z0-9_-]{20,}"  # OpenAI, Anthropic and those who follow them
     r"|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"  # Stripe
     r"|gh[opsur]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}|glpat-[A-Za-z0-9_-]{20,}"
     r"|xox[abeoprs]-[A-Za-z0-9-]{10,}"  # Slack
@@ -70,11 +98,36 @@ _BY_PREFIX = (
 )
 _BEGIN = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _END = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+# A block that is cut off before its end: headers and lines of base64, perhaps quoted, perhaps with a short last line.
+_QUOTE = r"""(?:[\s>|#*"']|\\[nrt])"""
+_HEADER = r"(?:Proc-Type|DEK-Info|Version|Comment|MessageID|Hash|Charset): [^\r\n\\]{0,200}"
+_LAST_LINE = r"[A-Za-z]{0,12}(?:[0-9+/=]|[a-z][A-Z])[A-Za-z0-9+/=]{0,15}"
+_CUT_OFF = (
+    rf"{_BEGIN}(?:{_QUOTE}*(?:{_HEADER}|[A-Za-z0-9+/=]{{16,}}))*"
+    rf"(?:(?:\r?\n|\\n)(?:[\t >|#*]*){_LAST_LINE})?"
+)
 
 
 def _has_digit(text: str, start: int, end: int) -> Span | None:
     """Random text has digits; `sk-learn-like-estimators-only` has none."""
+    start = _after_edge(text, start)
     return (start, end) if any("0" <= c <= "9" for c in text[start : min(end, start + 200)]) else None
+
+
+# Of what RFC 5322 lets stand in a local part, only what rarely stands before an address: `?to=anna@...` begins at `anna`.
+_EMAIL = (
+    r"[\pL\pN_][\pL\pM\pN._%+'\x{2019}&!#$*^~-]*@"
+    r"(?:[\pL\pM\pN-]+\.)+(?:xn--[A-Za-z0-9-]{2,}|\pL[\pL\pM]+)"
+)
+
+
+def _email(text: str, start: int, end: int) -> Span | None:
+    escaped = text[max(0, start - 1) : start + 1] in _ESCAPES and text[start + 1] != "@"
+    return (start + escaped, end)
+
+
+def _as_read(value: str) -> str:
+    return unicodedata.normalize("NFC", value).lower()
 
 
 # Length of an IBAN by country, from the SWIFT registry.
@@ -104,6 +157,7 @@ _LONGEST_IBAN = 34 + 16  # with a space or hyphen before every second character
 
 
 def _iban(text: str, start: int, _end: int) -> Span | None:
+    start = _after_edge(text, start)
     length = IBAN_LENGTH.get(text[start : start + 2].upper())
     if length is None:
         return None
@@ -136,16 +190,24 @@ _CARD_START = (
     r"|3(?:0[0-5][0-9]|[4-9][0-9]{2})|6(?:011|4[4-9][0-9]|5[0-9]{2}|2[0-9]{2}))"
 )
 _CARD = (
-    rf"\b{_CARD_START}(?:[0-9]{{9,15}}|(?:[ -][0-9]{{4}}){{2}}[ -][0-9]{{1,4}}(?:[ -][0-9]{{3}})?"
-    r"|[ -][0-9]{6}[ -][0-9]{4,5})\b"
+    rf"{_EDGE}{_CARD_START}(?:[0-9]{{9,15}}|(?:[ -][0-9]{{4}}){{2}}[ -][0-9]{{1,4}}"
+    r"|[ -][0-9]{6}[ -][0-9]{4,5})"
 )
 _CARD_LENGTHS = {"2": {16}, "3": {14, 15, 16, 19}, "4": {13, 16, 19}, "5": {16}, "6": {16, 19}}
 
 
+_LAST_GROUP = re.compile(r"[ -][0-9]{3}")  # of 19 digits; or what stands on the back of the card
+
+
 def _card(text: str, start: int, end: int) -> Span | None:
-    number = _digits(text[start:end])
-    wrong = len(number) not in _CARD_LENGTHS[number[0]] or not _luhn(number)
-    return None if wrong or _touches(text, start, end, joints=".,-") else (start, end)
+    start = _after_edge(text, start)
+    longer = _LAST_GROUP.match(text, end)
+    for stop in [*([longer.end()] if longer else []), end]:
+        number = _digits(text[start:stop])
+        right = len(number) in _CARD_LENGTHS[number[0]] and _luhn(number)
+        if right and not _touches(text, start, stop, joints=".-"):
+            return start, stop
+    return None
 
 
 def _luhn(number: str) -> bool:
@@ -157,10 +219,12 @@ _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 
 
 def _address(text: str, start: int, end: int) -> Span | None:
+    start = _after_edge(text, start)
     return None if _touches(text, start, end, joints=".") else (start, end)
 
 
 def _ssn(text: str, start: int, end: int) -> Span | None:
+    start = _after_edge(text, start)
     area, group, serial = text[start:end].split("-")
     never_given = area in {"000", "666"} or area[0] == "9" or group == "00" or serial == "0000"
     return None if never_given or _touches(text, start, end, joints="-.") else (start, end)
@@ -169,20 +233,23 @@ def _ssn(text: str, start: int, end: int) -> Span | None:
 # With a country code; as in North America; with a trunk zero, as in most of Europe.
 _JOINT = r"(?:[ ./-]|[ -]?\(0\)[ -]?|[ -]?\(|\)[ -]?)?"
 _PHONE = (
-    rf"(?:\+|\b00[ -]?)[1-9](?:{_JOINT}[0-9]){{7,14}}"
-    r"|(?:\b1[ .-])?(?:\([2-9][0-9]{2}\) ?|\b[2-9][0-9]{2}[.-])[2-9][0-9]{2}[ .-][0-9]{4}"
-    r"|(?:\(0[1-9][0-9]{0,3}\) ?|\b0[1-9][0-9]{0,3}[ /-])[0-9](?:[ -]?[0-9]){4,9}"
+    rf"(?:\+|{_EDGE}00[ -]?)[1-9](?:{_JOINT}[0-9]){{7,14}}"
+    rf"|(?:{_EDGE}1[ .-])?(?:\([2-9][0-9]{{2}}\) ?|{_EDGE}[2-9][0-9]{{2}}[.-])[2-9][0-9]{{2}}[ .-][0-9]{{4}}"
+    rf"|(?:\(0[1-9][0-9]{{0,3}}\) ?|{_EDGE}0[1-9][0-9]{{0,3}}[ /-])[0-9](?:[ -]?[0-9]){{4,9}}"
 )
 _DATE_FIRST = re.compile(r"\d{1,2}[ /-](?:\d{1,2}[ /-])?(?:19|20)\d\d\b")
 _GOES_ON = re.compile(r"[0-9][ -]")
 _TRUNK_DIGITS = range(9, 12)
 _FEWEST_SEPARATORS_AFTER_00 = 1
+_TOO_LONG_FOR_AN_AMOUNT = 10
 
 
 def _phone(text: str, start: int, end: int) -> Span | None:
+    start = _after_edge(text, start)
     value = text[start:end]
     separators = re.sub(r"[0-9]", "", value.removeprefix("+"))
-    if _touches(text, start, end, joints=".,-/:") or _DATE_FIRST.match(value):
+    joints = ".,-/:" if _may_have_decimals(value, separators) else ".-/:"
+    if _touches(text, start, end, joints) or _DATE_FIRST.match(value):
         return None
     if value.startswith("+"):
         return None if separators == "." else (start, end)  # +1.25000000 is a number
@@ -195,10 +262,24 @@ def _phone(text: str, start: int, end: int) -> Span | None:
     return start, end
 
 
+def _may_have_decimals(value: str, separators: str) -> bool:
+    """Whether a comma beside it may be a number's own, as in +12345678,50 or 3,014 159 265; else it ends a value."""
+    if value.startswith("+"):
+        return not separators and len(value) <= _TOO_LONG_FOR_AN_AMOUNT
+    trunk = value.removeprefix("(").startswith("0") and not value.startswith("00")
+    return trunk or "." in separators
+
+
 def shipped(name: ShippedRule) -> list[Rule]:
     """The rules of that name, in the order in which they are applied."""
     return [
-        Rule(name=name.value, pattern=compile_pattern(regex), check=check, canonical=canonical)
+        Rule(
+            name=name.value,
+            pattern=compile_pattern(regex),
+            check=check,
+            canonical=canonical,
+            plain=name not in {ShippedRule.KEY, ShippedRule.EMAIL},
+        )
         for regex, check, canonical in _RULES[name]
     ]
 
@@ -206,13 +287,13 @@ def shipped(name: ShippedRule) -> list[Rule]:
 _RULES: Mapping[ShippedRule, list[tuple[str, Callable[[str, int, int], Span | None], Callable[[str], str]]]] = {
     ShippedRule.KEY: [
         (f"{_BEGIN}(?s:.*?){_END}", whole, as_written),
-        (rf"{_BEGIN}(?:(?:\s|\\n)*[A-Za-z0-9+/=]{{16,}})*", whole, as_written),  # cut off before its end
+        (_CUT_OFF, whole, as_written),
         (_BY_PREFIX, _has_digit, as_written),
     ],
-    ShippedRule.EMAIL: [(r"[\pL\pN._%+-]+@(?:[\pL\pN-]+\.)+\pL{2,}", whole, str.lower)],
-    ShippedRule.IBAN: [(r"\b[A-Za-z]{2}[0-9]{2}", _iban, _compact)],
+    ShippedRule.EMAIL: [(_EMAIL, _email, _as_read)],
+    ShippedRule.IBAN: [(rf"{_EDGE}[A-Za-z]{{2}}[0-9]{{2}}", _iban, _compact)],
     ShippedRule.CARD: [(_CARD, _card, _digits)],
-    ShippedRule.IPV4: [(rf"\b(?:{_OCTET}\.){{3}}{_OCTET}\b", _address, as_written)],
-    ShippedRule.SSN: [(r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b", _ssn, as_written)],
+    ShippedRule.IPV4: [(rf"{_EDGE}(?:{_OCTET}\.){{3}}{_OCTET}", _address, as_written)],
+    ShippedRule.SSN: [(rf"{_EDGE}[0-9]{{3}}-[0-9]{{2}}-[0-9]{{4}}", _ssn, _digits)],
     ShippedRule.PHONE: [(_PHONE, _phone, _phone_digits)],
 }

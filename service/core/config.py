@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     """Port the sidecar binds. Change it when another program has the port."""
     auth: Auth = Auth.OPTIONAL
     """`optional` or `required`: whether requests on loopback need an API key. Elsewhere they always do."""
-    allowed_hosts: str = "localhost,127.0.0.1,[::1],testserver"
+    allowed_hosts: str = "localhost,127.0.0.1,[::1]"
     """Host header names answered while keys are optional, comma-separated; stops web pages from reaching the sidecar."""
     metrics_open: bool = False
     """Whether `/metrics` answers without a key of scope `read`. Turn on where the network is trusted."""

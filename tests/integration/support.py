@@ -196,9 +196,12 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
 
 
 def finish_pending(
-    database: Database, answer: Callable[[Taken], Outcome] = lambda _row: scored(), by: ScoredBy = BY
+    database: Database,
+    answer: Callable[[Taken], Outcome] = lambda _row: scored(),
+    by: ScoredBy = BY,
+    now: datetime = NOW,
 ) -> None:
     """Scores every fresh row as `answer` says."""
     with database.write() as connection:
         rows = take_fresh(connection, TakeLimits(rows=1_000, tokens=10**9, lease_s=60))
-        finish(connection, [Finished(taken=row, outcome=answer(row)) for row in rows], by, NOW)
+        finish(connection, [Finished(taken=row, outcome=answer(row)) for row in rows], by, now)

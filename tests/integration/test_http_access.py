@@ -41,6 +41,10 @@ class TestOptional:
         assert (answer.status_code, answer.json()["code"]) == (403, "host_refused")
         assert states(database) == {}
 
+    def test_a_test_clients_name_is_foreign(self, start: Start) -> None:
+        """The name that test clients send by default is a name like any other: only loopback is answered."""
+        assert start().client.get("/healthz", headers={"Host": "testserver"}).status_code == 403
+
     @pytest.mark.parametrize("host", ["127.0.0.1", "LOCALHOST", "localhost:8000", "[::1]", "[::1]:8000"])
     def test_loopback_names_are_answered(self, start: Start, host: str) -> None:
         """Every way to write loopback, with and without a port."""

@@ -15,7 +15,7 @@ from service.core.store.rates import Stretch, Unit, read_scores, read_states
 from service.core.store.removal import By, Depth, Removal, Removed, count_due, next_tenant, remove_batch
 from service.core.store.samples import NewSample, read_sample
 from service.core.store.taking import Finished, Taken, finish, give_up
-from service.core.tables import Kept, claims, samples
+from service.core.tables import Kept, claims, samples, scores
 from tests.integration.support import (
     BY,
     NOW,
@@ -187,16 +187,17 @@ class TestDepth:
         assert (len(stored.scores), len(stored.claims)) == (1, 3)
 
     def test_rows(self, database: Database) -> None:
-        """Nothing that names anyone stays: no id, session, tag, exact time or claim."""
-        store(database, full_sample("person-7", received_at=NOW + timedelta(seconds=31.5)))
-        finish_pending(database)
+        """Nothing that names anyone stays: no id, session, tag, exact time, length of the texts or claim."""
+        store(database, full_sample("person-7", received_at=NOW + timedelta(seconds=31.5), tokens=137))
+        finish_pending(database, now=NOW + timedelta(seconds=33.25))
         remove(database, removal(Depth.ROWS))
         stored = everything_stored(database)
         assert [word for word in ("secret", "person-7", "u-1", "gold", "doc") if word in stored] == []
         with database.read() as connection:
             assert read_sample(connection, "default", "person-7") is None
             assert connection.execute(select(func.count()).select_from(claims)).scalar_one() == 0
-            assert connection.execute(select(samples.c.received_at)).scalar_one() == NOW
+            assert connection.execute(select(samples.c.received_at, samples.c.tokens)).one() == (NOW, 0)
+            assert connection.execute(select(scores.c.created_at)).scalar_one() == NOW
 
     @pytest.mark.parametrize("depth", BOTH)
     def test_twice_changes_nothing(self, database: Database, depth: Depth) -> None:

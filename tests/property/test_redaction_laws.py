@@ -13,11 +13,15 @@ REDACTOR = Redactor(list(ShippedRule), [])
 PLACEHOLDER = re.compile(r"\[(?:KEY|EMAIL|IBAN|CARD|IPV4|SSN|PHONE)_[1-9][0-9]{0,6}\]")
 LONGEST = len("[EMAIL_1234567]")
 
+TYPESET = {" ": " \u00a0\u2009\u202f", "-": "-\u2010\u2011\u2013"}
+NUMBERS = ("phone", "card", "iban", "ssn")
+
 values = st.sampled_from([value for values in POSITIVES.values() for value in values])
 pieces = st.one_of(
     values,
     st.sampled_from(NEGATIVES),
     st.sampled_from(["[EMAIL_1]", "[CARD_3]", "-----BEGIN PRIVATE KEY-----", "@", "+", "00", " ", "-", ".", "\n", "é"]),
+    st.sampled_from(["_", ",", "\\n", "\\", "\u00a0", "\u2011", "\u2013", "\u0301", "'", "\n> "]),
     st.text(max_size=8),
     st.text("0123456789 -.+@()/abDE[]_", max_size=30),
 )
@@ -53,6 +57,15 @@ def test_without_a_match_nothing_changes(given_texts: list[str]) -> None:
     """No count, no change; and a change is counted."""
     done = REDACTOR.redact(given_texts)
     assert (done.texts == tuple(given_texts)) is (not done.counts)
+
+
+@given(st.sampled_from([value for rule in NUMBERS for value in POSITIVES[rule]]), texts, st.data())
+def test_typography_does_not_matter(value: str, before: str, data: st.DataObject) -> None:
+    """Other spaces and hyphens in a number make it no other number, and move no offset, whatever stands before."""
+    typeset = "".join(data.draw(st.sampled_from(TYPESET.get(c, c))) for c in value)
+    plain, other = (REDACTOR.redact([f"{before}\n\nIt is {one}."]).texts[0] for one in (value, typeset))
+    assert plain == other
+    assert other.endswith("].")
 
 
 @given(st.lists(values, min_size=1, max_size=6), st.lists(values, max_size=6))

@@ -41,7 +41,7 @@ class Depth(StrEnum):
     """How much goes."""
 
     TEXTS = "texts"  # question, contexts, response, alternative responses, and their digests
-    ROWS = "rows"  # these, the id and all metadata but what rates are grouped by; the exact time; the claims
+    ROWS = "rows"  # these, the id and all metadata but what rates are grouped by; the exact times; the claims
 
 
 class By(StrEnum):
@@ -143,6 +143,7 @@ def _removed(now: datetime, removal: "Removal") -> dict[str, Any]:
         # Rates are cut at whole minutes, so this moves no sample from one stretch to another.
         "received_at": _whole_minute(samples.c.received_at),
         "finished_at": null(),
+        "tokens": 0,  # the texts' length; read of pending rows only
         "contexts": literal([], JSON()),
         "details": literal({}, JSON()),
         "session_id": null(),
@@ -205,6 +206,11 @@ def remove_batch(connection: Connection, removal: Removal, now: datetime, limit:
             if removal.depth is Depth.ROWS:
                 of_samples = select(scores.c.seq).where(scores.c.sample_seq.in_(seqs))
                 connection.execute(delete(claims).where(claims.c.score_seq.in_(of_samples)))
+                connection.execute(
+                    update(scores)
+                    .where(scores.c.sample_seq.in_(seqs))
+                    .values(created_at=_whole_minute(scores.c.created_at))
+                )
             done += Removed(
                 samples=len(rows),
                 texts=len(rows) if kept in {Kept.TEXT, Kept.DIGEST} else 0,
