@@ -76,7 +76,7 @@ def test_db_status(installation: Installation, make_url: Callable[[str], str], t
     empty = Installation({"ASSAY_DATABASE_URL": make_url("sqlite")})
     before = sorted(tmp_path.iterdir())
     told = empty.assay("db", "status")
-    assert (told.returncode, "schema none" in told.stdout, "assay db upgrade" in told.stdout) == (1, True, True)
+    assert (told.returncode, "no schema yet" in told.stdout, "assay db upgrade" in told.stdout) == (1, True, True)
     assert sorted(tmp_path.iterdir()) == before
 
 
