@@ -56,6 +56,7 @@ def load_scorer(config: ScorerConfig | None = None) -> Scorer:
         return _fake(chosen)
     if chosen.kind == "nli":
         if chosen.model and not chosen.calibration:
+            _module("models.backends.hub", "hf").require_folder(chosen.model)
             UNCALIBRATED.threshold(chosen.threshold)  # refused now rather than after a long download
         model = load_model(chosen)
         path = chosen.calibration or model.calibration
