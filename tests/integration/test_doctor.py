@@ -1,7 +1,10 @@
 """The doctor before real servers: it names what is wrong, and changes nothing."""
 
+import json
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -147,3 +150,30 @@ def test_no_redis() -> None:
     """Losing Redis costs latency, never a sample: a warning."""
     (finding,) = check_redis(Settings(redis_url=DEAD_REDIS))
     assert finding.level is Level.WARN
+
+
+class Ready(BaseHTTPRequestHandler):
+    """Answers as a sidecar does whose Redis is up."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"status": "ready", "database": "up", "redis": "up"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Says nothing."""
+
+
+def test_a_redis_that_only_the_sidecar_knows() -> None:
+    """Beside a running `assay up` there is nothing to warn of, unless a Redis is named."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        unnamed = list(check_redis(Settings(port=server.server_port)))
+        (named,) = check_redis(Settings(port=server.server_port, redis_url=DEAD_REDIS))
+        server.shutdown()
+        thread.join()
+    assert unnamed[0].level is Level.OK
+    assert named.level is Level.WARN
