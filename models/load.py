@@ -6,13 +6,15 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from models.calibrate import UNCALIBRATED, Calibration, Threshold, load_calibration
 from models.labels import head_of, read_names
-from models.pairs import Limits
-from models.tokens import Encoder
+from models.limits import Limits
 from models.types import ModelError, NliBackend, Scorer
+
+if TYPE_CHECKING:
+    from models.tokens import Encoder  # stands on the tokenizers, which a sidecar does not have
 
 BUNDLED = Path(__file__).parent / "bundled"
 
@@ -37,7 +39,7 @@ class Model:
     """A model that is loaded and warm, its tokenizer, and what identifies them."""
 
     backend: NliBackend
-    encoder: Encoder
+    encoder: "Encoder"
     weights_digest: str  # of all but the tokenizer that changes what the backend answers
     max_length: int  # tokens of the longest pair
     digest: str  # of weights, configuration, labels and tokenizer: what a calibration is made for
@@ -54,6 +56,7 @@ def load_scorer(config: ScorerConfig | None = None) -> Scorer:
         return _fake(chosen)
     if chosen.kind == "nli":
         if chosen.model and not chosen.calibration:
+            _module("models.backends.hub", "hf").require_folder(chosen.model)
             UNCALIBRATED.threshold(chosen.threshold)  # refused now rather than after a long download
         model = load_model(chosen)
         path = chosen.calibration or model.calibration

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from models.aggregate import AGGREGATION_VERSION, judge_claim, judge_response
 from models.calibrate import Calibration, Threshold
 from models.claims import claims_version
-from models.pairs import Limits, Plan, PlannedClaim, Planner, Reading
+from models.limits import Limits
+from models.pairs import Plan, PlannedClaim, Planner, Reading
 from models.tokens import Encoder
 from models.types import (
     ClaimResult,

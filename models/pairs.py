@@ -4,21 +4,12 @@ import re
 from dataclasses import dataclass, field
 
 from models.claims import Claim, ClaimKind, plain, split_claims
+from models.limits import Limits
 from models.tokens import Encoded, Encoder
 from models.types import Context, Item, NotApplicable, NotApplicableReason, Unscored, UnscoredReason
 from models.windows import Source, Window, make_windows, read_source
 
 _SPACES = re.compile(r" {2,}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """Sizes in tokens, and the cost that one item may have."""
-
-    max_length: int = 384  # of a pair with its special tokens; at most 512, the model's positions
-    window: int = 128  # of a window beside an ordinary claim
-    least_window: int = 32  # a claim that leaves less room than this is too long
-    max_pairs: int = 1024  # (window, claim) pairs of one item
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,17 +31,23 @@ def find_checkpoint(model: str, revision: str) -> Checkpoint:
     Raises ModelError for a folder that is not there, a name the hub does not know, weights that are no safetensors, and
     where the hub cannot be reached and its cache does not hold the model.
     """
+    require_folder(model)
     folder = Path(model).expanduser()
     if folder.is_dir():
         if revision:
             raise ModelError(f"{model} is a folder, which has no revisions: unset ASSAY_NLI_REVISION")
         found = Checkpoint(folder=folder, name=folder.resolve().name, revision="")
-    elif model.startswith((".", "/", "~")) or model.count("/") > 1:
-        raise ModelError(f"there is no folder {model}: correct ASSAY_NLI_MODEL")
     else:
         found = _from_hub(model, revision)
     _require_plain(found)
     return found
+
+
+def require_folder(model: str) -> None:
+    """Raises ModelError for what can only be a folder, and is none."""
+    looks_like_one = model.startswith((".", "/", "~")) or model.count("/") > 1
+    if looks_like_one and not Path(model).expanduser().is_dir():
+        raise ModelError(f"there is no folder {model}: correct ASSAY_NLI_MODEL")
 
 
 def weight_files(checkpoint: Checkpoint) -> tuple[Path, ...]:

@@ -23,7 +23,8 @@ from transformers import AutoModelForSequenceClassification
 from models.backends.openvino import OpenvinoBackend
 from models.batching import padded_length
 from models.labels import head_of, read_names
-from models.pairs import Limits, Plan, Planner
+from models.limits import Limits
+from models.pairs import Plan, Planner
 from models.tokens import WordPieceEncoder
 from models.training.rows import read_rows
 from models.types import EncodedPair, ModelError

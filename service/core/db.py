@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy import exc as sa_exc
 
-from service.core.errors import SchemaMismatchError, SettingsInvalidError, StoreUnavailableError
+from service.core.errors import SchemaMismatchError, SchemaNewerError, SettingsInvalidError, StoreUnavailableError
 
 READ_ONLY = {"assay_read_only": True}
 CONNECT_TIMEOUT_S = 3
@@ -185,17 +185,40 @@ def current_revision(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def schema_mismatch(current: str | None) -> SchemaMismatchError | None:
+    """Why a database of this schema cannot be used, with what mends it; None where it can be."""
+    head = head_revision()
+    if current == head:
+        return None
+    if current is not None and not _is_known(current):
+        return SchemaNewerError(
+            f"The database has schema {current}, which a newer version of Assay made; this version needs {head}."
+        )
+    held = f"The database has schema {current}" if current else "The database has no schema yet"
+    return SchemaMismatchError(f"{held}; this version needs {head}.")
+
+
+def _is_known(revision: str) -> bool:
+    return any(script.revision == revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions())
+
+
 def upgrade(database: Database) -> None:
-    """Brings the schema to head. Safe beside another upgrade: the second waits and finds nothing to do."""
+    """Brings the schema to head. Safe beside another upgrade: the second waits and finds nothing to do.
+
+    Raises SchemaNewerError where a newer version has been here.
+    """
     with database.write() as connection:  # SQLite: BEGIN IMMEDIATE is the lock
         if database.dialect == "postgresql":
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4207849484)")
+        mismatch = schema_mismatch(MigrationContext.configure(connection).get_current_revision())
+        if isinstance(mismatch, SchemaNewerError):
+            raise mismatch
         command.upgrade(_alembic(connection), "head")
 
 
 def require_current(database: Database) -> None:
     """Raises SchemaMismatchError unless the schema is the one this version needs."""
-    current, head = current_revision(database), head_revision()
-    if current != head:
-        raise SchemaMismatchError(f"The database has schema {current or 'none'}; this version needs {head}.")
+    mismatch = schema_mismatch(current_revision(database))
+    if mismatch is not None:
+        raise mismatch

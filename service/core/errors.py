@@ -2,7 +2,7 @@
 
 AssayError
 ├── SettingsInvalidError, PolicyInvalidError, StartRefusedError   at start
-├── SchemaMismatchError                                           at start
+├── SchemaMismatchError, SchemaNewerError                         at start
 ├── QueryInvalidError, RequestInvalidError                        400
 ├── KeyMissingError, KeyUnknownError                              401
 ├── ScopeMissingError, HostRefusedError                           403
@@ -60,7 +60,14 @@ class SchemaMismatchError(AssayError):
     """The database's schema is not the one this version needs."""
 
     code = "schema_mismatch"
-    next_step = "Run `assay db upgrade`, then start again."
+    next_step = "Run `assay db upgrade`, then the same again."
+
+
+class SchemaNewerError(SchemaMismatchError):
+    """The database's schema was made by a newer version."""
+
+    code = "schema_newer"
+    next_step = "Install the newer version again, or restore the backup from before its upgrade."
 
 
 class QueryInvalidError(AssayError):

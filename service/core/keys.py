@@ -65,7 +65,7 @@ def require_valid_key(keys: Iterable[StoredKey], host: str) -> None:
     if all(key.revoked_at is not None for key in keys):
         raise StartRefusedError(
             f"There is no API key, and ASSAY_HOST={host} needs one.",
-            next_step="Make one with `assay keys create --scope admin`, or bind 127.0.0.1.",
+            next_step="Make one with `assay keys create --scope ingest --scope read`, or bind 127.0.0.1.",
         )
 
 

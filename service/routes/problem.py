@@ -34,6 +34,7 @@ STATUS: dict[type[errors.AssayError], int] = {
     errors.PolicyInvalidError: 500,
     errors.StartRefusedError: 500,
     errors.SchemaMismatchError: 500,
+    errors.SchemaNewerError: 500,
 }
 PROBLEM: dict[str, Any] = {
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}

@@ -1,5 +1,6 @@
 """What `kubectl kustomize` would send, as far as our files ask: each key of a kustomization is applied, or refused."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any
 import yaml
 
 Part = dict[str, Any]
-SETTLED = {"apiVersion", "kind", "resources", "namespace", "labels", "images", "configMapGenerator", "patches"}
+SETTLED = {"apiVersion", "kind", "resources", "namespace", "labels", "images", "secretGenerator", "patches"}
 CLUSTER_WIDE = {"Namespace"}
 
 
@@ -24,8 +25,8 @@ def render(folder: Path) -> list[Part]:
     if unknown := set(asked) - SETTLED:
         raise ValueError(f"not rendered here: {sorted(unknown)}")
     parts = [part for name in asked["resources"] for part in _resource(folder / name)]
-    for generator in asked.get("configMapGenerator", []):
-        parts.append(_config_map(folder, generator, parts))
+    for generator in asked.get("secretGenerator", []):
+        parts.append(_secret(folder, generator, parts))
     for patch in asked.get("patches", []):
         _patch(patch, parts)
     for part in parts:
@@ -43,15 +44,15 @@ def _resource(path: Path) -> list[Part]:
     return render(path) if path.is_dir() else read(path)
 
 
-def _config_map(folder: Path, generator: Part, parts: list[Part]) -> Part:
-    """The map, under a name with a digest of its content; who refers to it is told."""
-    data = {name: (folder / name).read_text(encoding="utf-8") for name in generator["files"]}
+def _secret(folder: Path, generator: Part, parts: list[Part]) -> Part:
+    """The secret, under a name with a digest of its content; who refers to it is told."""
+    data = {name: base64.b64encode((folder / name).read_bytes()).decode() for name in generator["files"]}
     digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:10]
     name = f"{generator['name']}-{digest}"
     for holder in _holders(parts):
-        if holder.get("configMap", {}).get("name") == generator["name"]:
-            holder["configMap"]["name"] = name
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+        if holder.get("secretName") == generator["name"]:
+            holder["secretName"] = name
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "Opaque", "data": data}
 
 
 def _patch(patch: Part, parts: list[Part]) -> None:

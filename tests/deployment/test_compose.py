@@ -125,6 +125,13 @@ def test_the_schema_comes_first_then_the_key() -> None:
     assert SERVICES["worker"]["depends_on"]["migrate"] == finished
 
 
+def test_workers_have_the_policy() -> None:
+    """What the sidecar promises of texts the workers keep: both read one file, and digests have their key."""
+    files = {name: SERVICES[name]["environment"]["ASSAY_POLICY_FILE"] for name in ("sidecar", "worker")}
+    assert files["sidecar"] == files["worker"] == "/run/secrets/policy"
+    assert "assay_digest_key" in SERVICES["sidecar"]["secrets"]
+
+
 def test_state_is_in_volumes() -> None:
     """What both stores write outlives their containers."""
     data = compose()
@@ -178,8 +185,8 @@ def test_each_secret_goes_only_where_it_is_used() -> None:
         "postgres": ["postgres_password"],
         "migrate": ["assay_database_url", "assay_redis_url"],
         "keys": ["assay_database_url", "assay_redis_url", "first_api_key"],
-        "sidecar": ["assay_database_url", "assay_redis_url", "policy"],
-        "worker": ["assay_database_url", "assay_redis_url"],
+        "sidecar": ["assay_database_url", "assay_digest_key", "assay_redis_url", "policy"],
+        "worker": ["assay_database_url", "assay_redis_url", "policy"],
     }
 
 
@@ -195,6 +202,7 @@ def test_the_script_makes_every_secret(tmp_path: Path) -> None:
     assert f":{made['postgres_password']}@postgres:5432/" in made["assay_database_url"]
     assert f":{made['redis_conf'].split()[1]}@redis:6379/" in made["assay_redis_url"]
     assert split_key(made["first_api_key"].strip())
+    Settings(digest_key=made["assay_digest_key"].strip())
     assert len(read_policy(tmp_path / "secrets" / "policy").sampling.salt) == 32
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
 

@@ -82,9 +82,9 @@ def test_rendered(folder: str) -> None:
     assert len(parts) == len(OBJECTS) + (1 if folder == "base" else 2)
     text = json.dumps(parts)
     assert set(re.findall(r'"image": "([^"]+)"', text)) == {"assay-sidecar:0.1.0", "assay-worker:0.1.0"}
-    (policy,) = [part["metadata"]["name"] for part in parts if part["kind"] == "ConfigMap"]
+    (policy,) = [part["metadata"]["name"] for part in parts if part["kind"] == "Secret"]
     assert re.fullmatch(r"assay-policy-\w+", policy)
-    assert text.count(policy) == 2
+    assert text.count(policy) == 3  # itself, the sidecar and the worker
     worker = next(part for part in parts if part["metadata"]["name"] == "assay-worker" and part["kind"] == "Deployment")
     assert ("replicas" in worker["spec"]) is (folder == "base")
 
@@ -100,6 +100,8 @@ def test_rendered_as_kubectl_does(folder: str) -> None:
 
 
 def _without_digest(part: dict[str, Any]) -> str:
+    if part["kind"] == "Secret":  # kubectl breaks the lines of base64
+        part["data"] = {name: "".join(text.split()) for name, text in part["data"].items()}
     return re.sub(r"assay-policy-\w+", "assay-policy", json.dumps(part, sort_keys=True))
 
 
@@ -209,18 +211,30 @@ def test_threads_fit_the_limit() -> None:
 
 
 def test_secrets_are_referred_to_and_least() -> None:
-    """No Secret is in the manifests; a worker sees the stores' URLs, and only the job `keys` the first key."""
+    """No Secret but the policy is made here; a worker sees the stores' URLs, and only the job `keys` the first key."""
     assert "Secret" not in {part["kind"] for part in OBJECTS}
-    for name in DEPLOYMENTS:
+    stores = {"assay_database_url", "assay_redis_url"}
+    for name, wanted in {"assay-sidecar": stores | {"assay_digest_key"}, "assay-worker": stores}.items():
         volumes = {volume["name"]: volume.get("secret") for volume in _pod(name)["volumes"]}
-        assert {item["key"] for item in volumes["secrets"]["items"]} == {"assay_database_url", "assay_redis_url"}
+        assert {item["key"] for item in volumes["secrets"]["items"]} == wanted
     mounts = {name: {mount["name"] for mount in _container(of, name)["volumeMounts"]} for of, name in CONTAINERS}
     assert [name for name, held in mounts.items() if "key" in held] == ["keys"]
 
 
 def test_the_policy_is_valid() -> None:
-    """The policy that is shipped is one that the sidecar takes, and holds no salt, which a ConfigMap would show."""
+    """The policy that is shipped is one that the sidecar takes, and holds no salt, which all would share."""
     assert read_policy(FOLDER / "base" / "policy.toml").sampling.salt == ""
+
+
+@pytest.mark.parametrize(("deployment", "name"), [("assay-sidecar", "sidecar"), ("assay-worker", "worker")])
+def test_the_policy_reaches_both(deployment: str, name: str) -> None:
+    """What the sidecar promises of texts the workers keep: both read the one policy where it is mounted."""
+    container = _container(deployment, name)
+    (file,) = [pair["value"] for pair in container["env"] if pair["name"] == "ASSAY_POLICY_FILE"]
+    (folder,) = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "policy"]
+    (volume,) = [volume for volume in _pod(deployment)["volumes"] if volume["name"] == "policy"]
+    assert file == f"{folder}/policy.toml"
+    assert volume["secret"]["secretName"] == "assay-policy"
 
 
 def test_the_network_is_closed_first() -> None:

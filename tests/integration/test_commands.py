@@ -1,7 +1,9 @@
 """The commands that answer: `assay rate`, `assay db status`, `assay doctor`, each as a process of its own."""
 
 import json
+import re
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -76,7 +78,7 @@ def test_db_status(installation: Installation, make_url: Callable[[str], str], t
     empty = Installation({"ASSAY_DATABASE_URL": make_url("sqlite")})
     before = sorted(tmp_path.iterdir())
     told = empty.assay("db", "status")
-    assert (told.returncode, "schema none" in told.stdout, "assay db upgrade" in told.stdout) == (1, True, True)
+    assert (told.returncode, "no schema yet" in told.stdout, "assay db upgrade" in told.stdout) == (1, True, True)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -88,5 +90,12 @@ def test_doctor(installation: Installation) -> None:
     assert [name for name, finding in findings.items() if finding["level"] == "FAIL"] == ["workers"]
     assert (told.returncode, json.loads(told.stdout)["ok"], told.stderr) == (1, False, "")
     plain = installation.assay("doctor")
+    assert re.search(r"^1 of \d+ checks failed, \d+ warned", plain.stdout.splitlines()[-1])
     assert "FAIL  workers" in plain.stdout
     assert "fix: Run `assay worker`." in plain.stdout
+
+
+def test_version(installation: Installation) -> None:
+    """The version of what is installed."""
+    told = installation.assay("--version")
+    assert (told.returncode, told.stdout) == (0, f"assay {version('assay-llm')}\n")

@@ -1,7 +1,10 @@
 """The doctor before real servers: it names what is wrong, and changes nothing."""
 
+import json
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -9,12 +12,12 @@ from sqlalchemy import func, select
 
 from service.core.clock import utc_now
 from service.core.config import Settings
-from service.core.db import Database
+from service.core.db import Database, head_revision
 from service.core.keys import Scope, make_key
 from service.core.store.keys import add_key
 from service.core.store.leases import acquire
 from service.core.tables import leases
-from tests.integration.support import DEAD_REDIS, new_sample, store
+from tests.integration.support import DEAD_REDIS, new_sample, set_revision, store
 from tests.servers import RedisServer
 from workers.doctor.doorbell import check_redis
 from workers.doctor.finding import Level
@@ -52,6 +55,28 @@ def test_no_schema(database_url: str) -> None:
     database.close()
     assert levels["schema"] is Level.FAIL
     assert "writable" not in levels
+
+
+def test_a_schema_of_a_newer_version(database: Database) -> None:
+    """The upgrade is not advised: it could not go on from there."""
+    set_revision(database, "9999")
+    url = database.engine.url.render_as_string(hide_password=False)
+    (finding,) = [found for found in check_database(Settings(database_url=url)) if found.check == "schema"]
+    set_revision(database, head_revision())
+    assert finding.level is Level.FAIL
+    assert "newer version" in (finding.fix or "")
+
+
+def test_a_damaged_file(tmp_path: Path) -> None:
+    """A file that is no database is restored, not started."""
+    file = tmp_path / "assay.db"
+    file.write_bytes(b"nothing that SQLite wrote" * 500)
+    (finding,) = [
+        found for found in check_database(Settings(database_url=f"sqlite:///{file}")) if found.check == "database"
+    ]
+    assert finding.level is Level.FAIL
+    assert "restore a backup" in (finding.fix or "")
+    assert "Start it" not in (finding.fix or "")
 
 
 def test_no_worker(database: Database) -> None:
@@ -125,3 +150,30 @@ def test_no_redis() -> None:
     """Losing Redis costs latency, never a sample: a warning."""
     (finding,) = check_redis(Settings(redis_url=DEAD_REDIS))
     assert finding.level is Level.WARN
+
+
+class Ready(BaseHTTPRequestHandler):
+    """Answers as a sidecar does whose Redis is up."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"status": "ready", "database": "up", "redis": "up"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Says nothing."""
+
+
+def test_a_redis_that_only_the_sidecar_knows() -> None:
+    """Beside a running `assay up` there is nothing to warn of, unless a Redis is named."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        unnamed = list(check_redis(Settings(port=server.server_port)))
+        (named,) = check_redis(Settings(port=server.server_port, redis_url=DEAD_REDIS))
+        server.shutdown()
+        thread.join()
+    assert unnamed[0].level is Level.OK
+    assert named.level is Level.WARN

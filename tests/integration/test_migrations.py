@@ -8,9 +8,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from service.core.db import Database, _alembic, current_revision, head_revision, require_current, upgrade
-from service.core.errors import SchemaMismatchError
+from service.core.errors import SchemaMismatchError, SchemaNewerError
 from service.core.store.samples import read_sample
 from service.core.tables import metadata
+from tests.integration.support import set_revision
 
 OLD_ROWS = (
     (
@@ -47,6 +48,17 @@ def test_an_empty_database_refuses_the_start(database_url: str) -> None:
     with pytest.raises(SchemaMismatchError, match="assay db upgrade"):
         require_current(database)
     database.close()
+
+
+def test_a_schema_of_a_newer_version_is_left_alone(database: Database) -> None:
+    """After a rollback of the program neither start nor upgrade goes on, nor does the advice name the upgrade."""
+    set_revision(database, "9999")
+    for attempt in (require_current, upgrade):
+        with pytest.raises(SchemaNewerError, match="newer version again") as refused:
+            attempt(database)
+        assert "db upgrade" not in str(refused.value)
+    assert current_revision(database) == "9999"
+    set_revision(database, head_revision())
 
 
 def test_rows_of_the_first_schema_stay_whole(database_url: str) -> None:

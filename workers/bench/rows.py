@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from sqlalchemy import BigInteger, ColumnElement, Insert, String, cast, func, insert, literal, select
 
-from models.fake import FakeScorer
+from models.load import ScorerConfig, load_scorer
 from models.types import Context, Item, Outcome
 from service.core.clock import to_microseconds, utc_now
 from service.core.db import Database
@@ -38,7 +38,7 @@ def item_of(pair: DemoPair) -> Item:
 
 def outcome_of(pair: DemoPair) -> Outcome:
     """An outcome of the usual size: what the fake scorer says of a demo submission."""
-    return FakeScorer().score([item_of(pair)], lambda: None)[0]
+    return load_scorer(ScorerConfig(kind="fake")).score([item_of(pair)], lambda: None)[0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,8 @@
 
 import typer
 
-from service.core.db import current_revision, head_revision
+from service.core.db import current_revision, schema_mismatch
+from service.core.errors import SchemaNewerError
 from workers.commands.entry import explained, logged_settings, opened_database
 from workers.doctor.store import sqlite_file
 
@@ -18,8 +19,15 @@ def db_status() -> None:
         if file is None or file.is_file():  # connecting would make the file
             with opened_database(settings) as database:
                 current = current_revision(database)
-    head = head_revision()
-    typer.echo(f"The database has schema {current or 'none'}; this version needs {head}.")
-    if current != head:
-        typer.echo("Run `assay db upgrade`; it is safe to run more than once, also at the same time.")
-        raise typer.Exit(EXIT_NOT_CURRENT)
+    mismatch = schema_mismatch(current)
+    if mismatch is None:
+        typer.echo(f"The database has schema {current}, which this version needs.")
+        return
+    typer.echo(mismatch.detail)
+    newer = isinstance(mismatch, SchemaNewerError)
+    typer.echo(
+        mismatch.next_step
+        if newer
+        else "Run `assay db upgrade`; it is safe to run more than once, also at the same time."
+    )
+    raise typer.Exit(EXIT_NOT_CURRENT)

@@ -35,10 +35,22 @@ def doctor(
         if not as_json:
             _show(finding, console)
     failed = any(finding.level is Level.FAIL for finding in findings)
-    if as_json:
+    if not as_json:
+        console.print(Text(_closing(findings)))
+    else:
         typer.echo(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}))
     if failed:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _closing(findings: list[Finding]) -> str:
+    """How many things are to be mended, and how bad they are."""
+    failures, warnings = (sum(finding.level is level for finding in findings) for level in (Level.FAIL, Level.WARN))
+    if failures:
+        return f"{failures} of {len(findings)} checks failed, {warnings} warned. Mend what fails first, top down."
+    if warnings:
+        return f"Nothing fails; {warnings} of {len(findings)} checks warned."
+    return f"All {len(findings)} checks are well."
 
 
 def _show(finding: Finding, console: Console) -> None:

@@ -37,7 +37,7 @@ def score(  # noqa: PLR0913 - one argument an option
     """Scores each row of FILE: {id?, question?, contexts, response, ...} in, a row as of GET /score/{id} out.
 
     Interrupted, the same command goes on where it was. Exit status: 0 if every row ended scored or not applicable,
-    1 if some are errors or unscored, 2 if refused, 130 if interrupted.
+    1 if some are errors or unscored or no row has a field that was named, 2 if refused, 130 if interrupted.
     """
     fields = Fields(
         question=question_field, contexts=tuple(context_field or ()), response=response_field, label=label_field
@@ -50,7 +50,7 @@ def score(  # noqa: PLR0913 - one argument an option
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except BrokenPipeError:  # the reader of standard output has enough
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    if result.tally.failed:
+    if result.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 

@@ -12,9 +12,10 @@ from rq.serializers import JSONSerializer
 from service.core.config import Settings
 from service.core.queue import connect
 from workers.doctor.finding import Finding, masked, ok, warn
+from workers.doctor.port import sidecar_reaches_redis
 
 OLDEST = (6, 2)
-UNTIL_THEN = "Until then workers look at the table every few seconds: nothing is lost, answers come later."
+UNTIL_THEN = "Until then nothing is lost; answers come seconds later."
 
 
 def check_redis(settings: Settings) -> Iterator[Finding]:
@@ -24,6 +25,10 @@ def check_redis(settings: Settings) -> Iterator[Finding]:
         try:
             server: Any = client.info("server")
         except (RedisError, OSError) as error:
+            if "redis_url" not in settings.model_fields_set and sidecar_reaches_redis(settings):
+                # `assay up` starts a Redis that only its own processes know.
+                yield ok("redis", "the sidecar that runs here has one of its own, as `assay up` starts it")
+                return
             fix = f"Start it, or correct ASSAY_REDIS_URL (`assay up` has a Redis of its own). {UNTIL_THEN}"
             yield warn("redis", f"{masked(url)} does not answer ({type(error).__name__})", fix)
             return

@@ -1,6 +1,7 @@
 """Check of the sidecar's port: free, or held by Assay already."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 
@@ -30,11 +31,21 @@ def check_address(settings: Settings) -> Iterator[Finding]:
         yield ok("port", f"{place} is free: no sidecar runs here")
 
 
+def sidecar_reaches_redis(settings: Settings) -> bool:
+    """Whether a sidecar answers at the settings' address and reports a Redis that answers."""
+    said = _asked(settings, "/readyz")
+    return isinstance(said, dict) and said.get("redis") == "up"
+
+
 def _is_assay(settings: Settings) -> bool:
+    return bool(_asked(settings, "/healthz") == {"status": "alive"})
+
+
+def _asked(settings: Settings, path: str) -> Any:
+    """What whoever holds the port answers; None if nothing that is JSON."""
     host = settings.host.strip("[]")
     name = ANYWHERE.get(host, f"[{host}]" if ":" in host else host)
     try:
-        answer = httpx.get(f"http://{name}:{settings.port}/healthz", timeout=TIMEOUT_S, trust_env=False)
-        return bool(answer.json() == {"status": "alive"})
+        return httpx.get(f"http://{name}:{settings.port}{path}", timeout=TIMEOUT_S, trust_env=False).json()
     except (httpx.HTTPError, ValueError):
-        return False
+        return None

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, make_url, select
 
 from service.core.clock import database_now, utc_now
 from service.core.config import Settings
-from service.core.db import Database, current_revision, head_revision
+from service.core.db import Database, current_revision, schema_mismatch
 from service.core.errors import AssayError, StartRefusedError
 from service.core.keys import require_valid_key
 from service.core.store.keys import all_keys
@@ -51,14 +51,15 @@ def check_database(settings: Settings) -> Iterator[Finding]:
             revision = current_revision(database)
         except AssayError as error:
             reason = _first_line(error, url)
-            yield fail(
-                "database", f"{masked(url)} does not answer: {reason}", "Start it, or correct ASSAY_DATABASE_URL."
-            )
+            fix = "Start it, or correct ASSAY_DATABASE_URL."
+            if file is not None:
+                fix = "Correct ASSAY_DATABASE_URL, or the file's rights; a damaged file: restore a backup (docs/operations.md)."
+            yield fail("database", f"{masked(url)} does not answer: {reason}", fix)
             return
         yield ok("database", f"{masked(url)} answers")
-        if revision != head_revision():
-            text = f"the schema is {revision or 'none'}, this version needs {head_revision()}"
-            yield fail("schema", text, "Run `assay db upgrade`.")
+        mismatch = schema_mismatch(revision)
+        if mismatch is not None:
+            yield fail("schema", mismatch.detail, mismatch.next_step)
             return
         yield ok("schema", f"{revision}, current")
         yield from _check_content(settings, database)

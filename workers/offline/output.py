@@ -123,7 +123,7 @@ def _require_same(state: Path, made: Made | None) -> None:
     changed = [what for name, what in CHANGED.items() if held.get(name) != getattr(made, name)]
     if changed:
         raise StartRefusedError(
-            f"The interrupted run cannot go on: changed since are {' and '.join(changed)}.", next_step=OTHERWISE
+            f"The interrupted run cannot go on. Since then changed: {', '.join(changed)}.", next_step=OTHERWISE
         )
 
 

@@ -2,11 +2,12 @@
 
 import contextlib
 from collections.abc import Iterator
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from workers.offline.answer import ErrorAnswer, RowAnswer
@@ -16,13 +17,31 @@ from workers.offline.shape import Row
 MAX_EXPLAINED = 100
 
 
+def rows_per_s(task: Task) -> float | None:
+    """Rows a second since this run began, without those of an earlier run; None until it is known.
+
+    Rich's own speed looks at the moments at which rows come out, which is many at once.
+    """
+    rows = task.completed - task.fields.get("kept", 0)
+    return rows / task.elapsed if rows > 0 and task.elapsed else None
+
+
 class RateColumn(ProgressColumn):
-    """Rows a second, lately."""
+    """Rows a second."""
 
     def render(self, task: Task) -> Text:
         """Empty until it is known."""
-        speed = task.finished_speed or task.speed
+        speed = rows_per_s(task)
         return Text(f"{speed:,.1f} rows/s" if speed else "")
+
+
+class LeftColumn(ProgressColumn):
+    """The time that the rest takes at this rate."""
+
+    def render(self, task: Task) -> Text:
+        """Empty until it is known."""
+        speed, left = rows_per_s(task), task.remaining
+        return Text(f"{timedelta(seconds=round(left / speed))} left" if speed and left is not None else "")
 
 
 class Bar:
@@ -30,13 +49,13 @@ class Bar:
 
     def __init__(self, console: Console) -> None:
         """Shows nothing yet."""
-        columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+        columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), RateColumn(), LeftColumn())
         self._progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
         self._task = self._progress.add_task("scoring", total=None)
 
     def started(self, rows: int | None, kept: int) -> None:
         """Shows the bar."""
-        self._progress.reset(self._task, total=rows, completed=kept)
+        self._progress.reset(self._task, total=rows, completed=kept, kept=kept)
 
     def scored(self, row: Row, answer: RowAnswer | ErrorAnswer) -> None:
         """Moves it by one row."""

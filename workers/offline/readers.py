@@ -1,5 +1,7 @@
 """Readers: the bytes of a file as rows. A row that cannot be read is an error in its place, and the rest goes on."""
 
+import codecs
+import contextlib
 import csv
 import gzip
 import io
@@ -34,6 +36,8 @@ def read_lines(stream: IO[bytes], limit: int) -> Generator[SourceRow]:
     """JSON Lines: one document a line; blank lines are no rows. `limit`: bytes of the longest line."""
     first = True
     for line, text in _bounded_lines(stream, limit):
+        if first and text and text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise _in_utf16()
         if first and text and text.lstrip().startswith(b"["):
             raise StartRefusedError(
                 "The input is one JSON array, not one document a line.",
@@ -45,6 +49,12 @@ def read_lines(stream: IO[bytes], limit: int) -> Generator[SourceRow]:
             yield SourceRow(line=line, problem=PayloadInvalidError(message, field=""))
         elif text.strip():
             yield _decoded(line, text)
+
+
+def _in_utf16() -> StartRefusedError:
+    return StartRefusedError(
+        "The input is UTF-16; UTF-8 is read.", next_step="Convert it: iconv -f UTF-16 -t UTF-8 FILE > FILE.utf8"
+    )
 
 
 def _bounded_lines(stream: IO[bytes], limit: int) -> Iterator[tuple[int, bytes | None]]:
@@ -76,11 +86,7 @@ def read_csv(stream: IO[bytes], limit: int, lists: frozenset[str]) -> Generator[
     Cells of contexts and samples that are a JSON list are that list; any other cell of contexts is one context.
     `lists`: further columns of contexts.
     """
-    # A byte that is not UTF-8 becomes a lone surrogate, for which that row alone is refused.
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    csv.field_size_limit(limit)
-    reader = csv.DictReader(text)
-    try:
+    with _csv_reader(stream, limit) as reader:
         while True:
             try:
                 cells = next(reader)
@@ -91,6 +97,27 @@ def read_csv(stream: IO[bytes], limit: int, lists: frozenset[str]) -> Generator[
                 yield SourceRow(line=reader.line_num, problem=problem)
             else:
                 yield _row_of_cells(reader.line_num, cells, LISTS | lists)
+
+
+def csv_columns(stream: IO[bytes], limit: int) -> list[str]:
+    """The header. Raises StartRefusedError where it cannot be read."""
+    with _csv_reader(stream, limit) as reader:
+        return list(reader.fieldnames or ())
+
+
+@contextlib.contextmanager
+def _csv_reader(stream: IO[bytes], limit: int) -> Iterator["csv.DictReader[str]"]:
+    # A byte that is not UTF-8 becomes a lone surrogate, for which that row alone is refused.
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    csv.field_size_limit(limit)
+    reader = csv.DictReader(text)
+    try:
+        header = "".join(reader.fieldnames or ())
+        if "\0" in header:
+            raise _in_utf16()
+        yield reader
+    except csv.Error as error:
+        raise StartRefusedError(f"Not valid CSV: {error}.", next_step="Mend the header.") from None
     finally:
         text.detach()  # the stream is its opener's to close
 

@@ -17,7 +17,9 @@ from workers.offline.scoring import score_together
 from workers.offline.shape import Fields, Row, Shaper
 from workers.offline.source import Source
 from workers.offline.tally import Tally, told, told_by_line
+from workers.visible import visible
 
+MAX_NAME_CHARS = 40
 LIMITS = ("max_body_bytes", "max_contexts", "max_context_chars", "max_total_context_chars", "max_response_chars")
 
 
@@ -48,12 +50,19 @@ class Result:
     tally: Tally
     kept: int  # rows that an earlier run scored
     ignored: tuple[str, ...]  # fields that no submission has
+    unseen: tuple[str, ...] = ()  # fields that were chosen and that no row has
+
+    @property
+    def failed(self) -> bool:
+        """Whether something that should have been scored was not."""
+        return bool(self.tally.failed or (self.unseen and self.tally.rows))
 
 
 def run(job: Job, scorer: Scorer, settings: Settings, watcher: Watcher) -> Result:
     """Scores every row that an earlier run has not. Raises StartRefusedError."""
     tally = Tally(labelled=job.fields.label is not None)
     shaper = Shaper(job.fields, settings)
+    _require_columns(job)
     rows = (shaper.shape(row) for row in job.source.rows())
     made = _made(job, scorer, settings)
     with open_output(job.out, made, restart=job.restart, keep=_keeper(rows, tally)) as output:
@@ -64,7 +73,20 @@ def run(job: Job, scorer: Scorer, settings: Settings, watcher: Watcher) -> Resul
             answers = _answers(batch, scorer, by)
             _put_out(batch, answers, output, tally, watcher)
         output.complete()
-    return Result(tally=tally, kept=kept, ignored=tuple(shaper.ignored))
+    return Result(tally=tally, kept=kept, ignored=tuple(shaper.ignored), unseen=tuple(shaper.unseen))
+
+
+def _require_columns(job: Job) -> None:
+    """A misspelt column would make every row one without contexts. Lines have no header: they are looked at as read."""
+    columns = job.source.columns()
+    if columns is None:
+        return
+    for name in job.fields.named:
+        if name not in columns:
+            raise StartRefusedError(
+                f"There is no column {visible(name, MAX_NAME_CHARS)}.",
+                next_step=f"Name one of these: {', '.join(visible(column, MAX_NAME_CHARS) for column in columns)}.",
+            )
 
 
 def _made(job: Job, scorer: Scorer, settings: Settings) -> Made | None:

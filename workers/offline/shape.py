@@ -23,6 +23,11 @@ class Fields:
     response: str | None = None
     label: str | None = None
 
+    @property
+    def named(self) -> dict[str, None]:
+        """All names that were chosen, in order."""
+        return {name: None for name in (self.question, *self.contexts, self.response, self.label) if name}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
@@ -35,18 +40,21 @@ class Row:
 
 
 class Shaper:
-    """Makes rows of what was read; remembers which fields it ignored."""
+    """Makes rows of what was read; remembers which fields it ignored, and which that were chosen no row has had."""
 
     def __init__(self, fields: Fields, settings: Settings) -> None:
         """`settings`: the limits of `POST /score`."""
         self._fields = fields
         self._settings = settings
         self.ignored: dict[str, None] = {}
+        self.unseen = fields.named
 
     def shape(self, source: SourceRow) -> Row:
         """Validates as `POST /score` does, but for fields it does not know: these are ignored, as tables are wide."""
         document, label = source.document, None
         if isinstance(document, dict):
+            for name in self.unseen.keys() & document.keys():
+                del self.unseen[name]
             label = document.get(self._fields.label) if self._fields.label else None
             document = self._known(document)
         content = source.problem or self._validated(document)

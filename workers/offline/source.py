@@ -11,7 +11,16 @@ from typing import IO, cast
 
 from service.core.config import Settings
 from service.core.errors import StartRefusedError
-from workers.offline.readers import UNREADABLE, SourceRow, count_lines, open_parquet, read_csv, read_lines, read_parquet
+from workers.offline.readers import (
+    UNREADABLE,
+    SourceRow,
+    count_lines,
+    csv_columns,
+    open_parquet,
+    read_csv,
+    read_lines,
+    read_parquet,
+)
 
 STDIN = "-"
 
@@ -82,6 +91,15 @@ class Source:
                 return count_lines(stream, self._limit)
             with contextlib.closing(self._read(stream)) as rows:
                 return sum(1 for _ in rows)
+
+    def columns(self) -> list[str] | None:
+        """The names in the header; None where there is none, or where reading it would use it up."""
+        if self.path is None or self.format is Format.JSONL:
+            return None
+        with self._readable(), self._opened() as stream:
+            if self.format is Format.PARQUET:
+                return list(open_parquet(stream).schema_arrow.names)
+            return csv_columns(stream, self._limit)
 
     def digest(self) -> str:
         """SHA-256 of the file's bytes; empty for standard input. Raises StartRefusedError."""

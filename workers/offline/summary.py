@@ -21,6 +21,9 @@ def summary(result: Result, *, fingerprint: str, seconds: float) -> str:
         lines.append(("threshold", f"{tally.threshold:.4g}; 1 is bad"))
     lines.append(("fingerprint", fingerprint))
     lines += _agreement(tally)
+    if result.unseen:
+        names = ", ".join(visible(name, MAX_NAME_CHARS) for name in result.unseen)
+        lines.append(("NOT FOUND", f"no row has the field that was named: {names}"))
     if result.ignored:
         names = ", ".join(visible(name, MAX_NAME_CHARS) for name in result.ignored)
         lines.append(("ignored", f"fields that no submission has: {names}"))

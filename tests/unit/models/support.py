@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from models.calibrate import Calibration
+from models.limits import Limits
 from models.nli import NliParts, NliScorer
-from models.pairs import Limits
 from models.tokens import Encoded
 from models.types import EncodedPair, NotFiniteError, Probability
 

@@ -27,6 +27,12 @@ def test_missing_folder(tmp_path: Path) -> None:
         load_scorer(ScorerConfig(folder=tmp_path))
 
 
+def test_missing_checkpoint_comes_before_its_threshold() -> None:
+    """Nobody is told to calibrate a model that is not there."""
+    with pytest.raises(ModelError, match="there is no folder /nope"):
+        load_scorer(ScorerConfig(model="/nope"))
+
+
 def test_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the worker's libraries the error says how to install them."""
 

@@ -3,8 +3,8 @@
 import pytest
 
 from models.calibrate import Calibration
+from models.limits import Limits
 from models.nli import NliParts, NliScorer
-from models.pairs import Limits
 from models.types import (
     Context,
     Item,

@@ -137,3 +137,15 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing.jsonl"):
         with pytest.raises(StartRefusedError):
             read(path, Format.JSONL)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("in.csv", "contexts,response\na,b\n"), ("in.jsonl", '{"response": "b"}\n')]
+)
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf16_is_named(tmp_path: Path, name: str, text: str, encoding: str) -> None:
+    """One sentence for the file, not an error for each row."""
+    file = tmp_path / name
+    file.write_bytes(("\ufeff" if encoding == "utf-16-be" else "").encode(encoding) + text.encode(encoding))
+    with pytest.raises(StartRefusedError, match="UTF-16"):
+        read(file)

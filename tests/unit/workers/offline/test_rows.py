@@ -10,6 +10,7 @@ from service.core.schemas import SampleAnswer, ScoreAnswer
 from tests.unit.workers.offline.support import BAD, GOOD, KETTLE, Quiet, RecordingScorer, answers, lines, scored
 from workers.offline.answer import RowAnswer, RowScore
 from workers.offline.shape import Fields
+from workers.offline.summary import summary
 
 
 def out_of(folder: Path, rows: list[Any], **options: Any) -> list[dict[str, Any]]:
@@ -126,3 +127,22 @@ def test_the_output_is_never_the_input(tmp_path: Path) -> None:
     assert out.read_bytes() == b"precious\n"
     scored(file, out, restart=True)
     assert [row["status"] for row in answers(out)] == ["scored"]
+
+
+def test_a_misspelt_column_is_refused(tmp_path: Path) -> None:
+    """A header shows it before anything is scored; the refusal names the columns there are."""
+    file, out = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    file.write_text("passage,response\na,b\n", encoding="utf-8")
+    with pytest.raises(StartRefusedError, match=r"no column nope\. Name one of these: passage, response"):
+        scored(file, out, fields=Fields(contexts=("nope",)))
+    assert not out.exists()
+    assert not scored(file, out, fields=Fields(contexts=("passage",))).failed
+
+
+def test_a_field_that_no_row_has_fails(tmp_path: Path) -> None:
+    """Lines have no header: the run ends as failed and says which name was not found; one row that has it is enough."""
+    file, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    file.write_bytes(lines([GOOD, GOOD | {"passage": KETTLE}]))
+    result = scored(file, out, fields=Fields(contexts=("nope", "passage")))
+    assert (result.failed, result.unseen) == (True, ("nope",))
+    assert "no row has the field that was named: nope" in summary(result, fingerprint="f", seconds=1.0)
