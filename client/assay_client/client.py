@@ -41,7 +41,7 @@ class Face:
             settings: limits and intervals.
 
         Raises:
-            ValueError: the URL is none.
+            ValueError: the URL is none, or no header can carry the key.
             OSError: the certificates cannot be read. Nothing but this constructor raises by itself.
         """
         self._engine = Engine(url, api_key, settings or Settings())
@@ -105,7 +105,7 @@ class AssayClient(Face):
             return False
 
     def close(self, timeout: float | None = None) -> bool:
-        """Delivers what it can in time, counts the rest as dropped, and ends. False where some was dropped."""
+        """Delivers what it can in time, counts the rest as dropped, and ends. False where some was, or was not counted."""
         limit = self._engine.shared.settings.exit_timeout_s if timeout is None else timeout
         try:
             return self._engine.close(limit).result(limit + GRACE_S)
@@ -144,7 +144,7 @@ class AsyncAssayClient(Face):
             return False
 
     async def close(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - bounded across threads
-        """Delivers what it can in time, counts the rest as dropped, and ends. False where some was dropped."""
+        """Delivers what it can in time, counts the rest as dropped, and ends. False where some was, or was not counted."""
         limit = self._engine.shared.settings.exit_timeout_s if timeout is None else timeout
         try:
             return await asyncio.wait_for(asyncio.wrap_future(self._engine.close(limit)), limit + GRACE_S)
