@@ -93,7 +93,7 @@ class AssayClient(Face):
         try:
             result = future.result(limit + GRACE_S)
         except Exception as error:  # noqa: BLE001 - it fails open
-            future.cancel()
+            # Not cancelled: it has a deadline itself, after which it may still have to submit the answer.
             result = _failed(fields, error)
         return _checked(result, fail_open=fail_open)
 
@@ -131,7 +131,12 @@ class AsyncAssayClient(Face):
         limit = seconds(wait)
         future = self._engine.score(fields, limit)
         try:
-            result = await asyncio.wait_for(asyncio.wrap_future(future), limit + GRACE_S)
+            result = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), limit + GRACE_S)
+        except asyncio.CancelledError as error:
+            if not future.cancelled():  # then it is the caller's task that was cancelled
+                future.cancel()
+                raise
+            result = _failed(fields, error)
         except Exception as error:  # noqa: BLE001 - it fails open
             result = _failed(fields, error)
         return _checked(result, fail_open=fail_open)
@@ -160,7 +165,7 @@ class AsyncAssayClient(Face):
         await self.close()
 
 
-def _failed(fields: Fields, error: Exception) -> ScoreResult:
+def _failed(fields: Fields, error: BaseException) -> ScoreResult:
     given = fields.get("id")
     reason = "timeout" if isinstance(error, TimeoutError) else type(error).__name__
     return unavailable(given if isinstance(given, str) else None, reason)

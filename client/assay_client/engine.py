@@ -231,6 +231,7 @@ class Engine:
                 for task in tasks:
                     task.cancel()
                 loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            loop.run_until_complete(asyncio.sleep(0))  # connections close in the turn after
         except Exception:  # noqa: BLE001 - logged; the next submission starts another thread
             log.exception("The sending thread ended.")
         finally:

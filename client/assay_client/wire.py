@@ -32,7 +32,7 @@ def tls_context(url: str, verify: ssl.SSLContext | bool) -> ssl.SSLContext:  # n
         parsed = httpx.URL("")
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         # Neither the URL nor httpx's words are repeated: both may hold a password.
-        raise ValueError("The URL of the sidecar must begin with http:// or https:// and name a host.") from None
+        raise ValueError("The URL of the sidecar must begin with http:// or https:// and name a host.")
     return httpx.create_ssl_context(verify=verify if parsed.scheme == "https" else False)
 
 

@@ -136,7 +136,7 @@ def test_a_wrong_url_is_said_at_once(url: Any) -> None:
     """A client that can never work is refused where it is made, without repeating what may be a password."""
     with pytest.raises(ValueError, match="URL") as raised:
         AssayClient(url)
-    assert "secret" not in "".join(traceback.format_exception(raised.value)).replace(repr(url), "")
+    assert "secret" not in "".join(traceback.format_exception(raised.value))
 
 
 @pytest.mark.parametrize("key", ["schlüssel", "two words", "two\nlines", "nul\0", b"bytes", 7])
