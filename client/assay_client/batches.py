@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, NamedTuple, Self
 
+from assay_client.contact import Contact
 from assay_client.pace import FAILED_PAUSE_S, Next, backoff
 from assay_client.sampling import LocalPolicy, SendAll
 from assay_client.shared import Shared
 from assay_client.submission import Item, encoded
 from assay_client.wire import NDJSON, Answer, Wire, WireError, may_succeed_later
 
+SUBMISSIONS = "submissions"  # what is asked, for the log
 BATCH_BYTES = 8 * 2**20
 POLITE_EVERY = 16  # items encoded before other threads get a turn
 
@@ -42,11 +44,11 @@ class Result(NamedTuple):
 class Batches:
     """Sends submissions."""
 
-    def __init__(self, shared: Shared, wire: Wire) -> None:
+    def __init__(self, shared: Shared, wire: Wire, contact: Contact) -> None:
         """Sends nothing yet."""
         self._shared = shared
         self._wire = wire
-        self._failures = 0  # in a row
+        self._contact = contact
 
     async def step(self) -> Next:
         """Sends what waits. What is not settled when this ends, however it ends, is held as before."""
@@ -97,28 +99,26 @@ class Batches:
         try:
             answer = await self._wire.post("/score/batch", body, self._shared.settings.request_timeout_s, NDJSON)
         except WireError as error:
-            for item in batch:
-                item.unclear = item.unclear or error.sent
-            return self._failed(str(error))
-        if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return await self._split(batch, answer)
+            return self._failed(batch, str(error), unclear=error.sent)
         if answer.retriable:
-            return self._failed(answer.problem(), answer.retry_after_s)
+            return self._failed(batch, answer.problem(), answer.retry_after_s, unclear=not answer.untaken)
         if not answer.ok:
+            self._contact.answered(SUBMISSIONS)
+            if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                return await self._split(batch, answer)
             self._shared.drop("refused", batch, answer.problem())
             return None
         results = _results(answer, len(batch))
         if results is None:
-            return self._failed("an unreadable answer")
-        self._failures = 0
+            return self._failed(batch, "an unreadable answer", unclear=True)
+        self._contact.answered(SUBMISSIONS)
         self._settle(batch, results)
         return None
 
-    def _failed(self, problem: str, retry_after_s: float | None = None) -> Next:
-        self._shared.last_problem = problem
-        self._shared.add("failed_requests")
-        self._failures += 1
-        return Next(backoff(self._failures, retry_after_s), FAILED_PAUSE_S)
+    def _failed(self, batch: list[Item], problem: str, retry_after_s: float | None = None, *, unclear: bool) -> Next:
+        for item in batch:
+            item.unclear = item.unclear or unclear
+        return Next(self._contact.failed(SUBMISSIONS, problem, retry_after_s), FAILED_PAUSE_S)
 
     async def _split(self, batch: list[Item], answer: Answer) -> Next | None:
         if len(batch) == 1:

@@ -41,7 +41,7 @@ class Face:
             settings: limits and intervals.
 
         Raises:
-            ValueError: the URL is none.
+            ValueError: the URL is none, or no header can carry the key.
             OSError: the certificates cannot be read. Nothing but this constructor raises by itself.
         """
         self._engine = Engine(url, api_key, settings or Settings())
@@ -93,7 +93,7 @@ class AssayClient(Face):
         try:
             result = future.result(limit + GRACE_S)
         except Exception as error:  # noqa: BLE001 - it fails open
-            future.cancel()
+            # Not cancelled: it has a deadline itself, after which it may still have to submit the answer.
             result = _failed(fields, error)
         return _checked(result, fail_open=fail_open)
 
@@ -105,7 +105,7 @@ class AssayClient(Face):
             return False
 
     def close(self, timeout: float | None = None) -> bool:
-        """Delivers what it can in time, counts the rest as dropped, and ends. False where some was dropped."""
+        """Delivers what it can in time, counts the rest as dropped, and ends. False where some was, or was not counted."""
         limit = self._engine.shared.settings.exit_timeout_s if timeout is None else timeout
         try:
             return self._engine.close(limit).result(limit + GRACE_S)
@@ -131,7 +131,12 @@ class AsyncAssayClient(Face):
         limit = seconds(wait)
         future = self._engine.score(fields, limit)
         try:
-            result = await asyncio.wait_for(asyncio.wrap_future(future), limit + GRACE_S)
+            result = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), limit + GRACE_S)
+        except asyncio.CancelledError as error:
+            if not future.cancelled():  # then it is the caller's task that was cancelled
+                future.cancel()
+                raise
+            result = _failed(fields, error)
         except Exception as error:  # noqa: BLE001 - it fails open
             result = _failed(fields, error)
         return _checked(result, fail_open=fail_open)
@@ -144,7 +149,7 @@ class AsyncAssayClient(Face):
             return False
 
     async def close(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - bounded across threads
-        """Delivers what it can in time, counts the rest as dropped, and ends. False where some was dropped."""
+        """Delivers what it can in time, counts the rest as dropped, and ends. False where some was, or was not counted."""
         limit = self._engine.shared.settings.exit_timeout_s if timeout is None else timeout
         try:
             return await asyncio.wait_for(asyncio.wrap_future(self._engine.close(limit)), limit + GRACE_S)
@@ -160,7 +165,7 @@ class AsyncAssayClient(Face):
         await self.close()
 
 
-def _failed(fields: Fields, error: Exception) -> ScoreResult:
+def _failed(fields: Fields, error: BaseException) -> ScoreResult:
     given = fields.get("id")
     reason = "timeout" if isinstance(error, TimeoutError) else type(error).__name__
     return unavailable(given if isinstance(given, str) else None, reason)

@@ -24,7 +24,7 @@ from assay_client.sender import Sender
 from assay_client.settings import Settings
 from assay_client.shared import Shared, log
 from assay_client.submission import InvalidError, Item, copied, encoded, unit_of
-from assay_client.wire import Wire, WireError, tls_context
+from assay_client.wire import Wire, WireError, sendable_key, tls_context
 
 Result = TypeVar("Result")
 RESTART_S = 10.0  # after a thread that could not start, or ended
@@ -40,11 +40,11 @@ class Engine:
     def __init__(self, url: str, api_key: str | None, settings: Settings) -> None:
         """Starts nothing: the thread is started by the first use, so that a server may fork before it.
 
-        Raises ValueError for a URL that is none, OSError for certificates that cannot be read.
+        Raises ValueError for a URL or a key that is none, OSError for certificates that cannot be read.
         """
         # Made here: OpenSSL holds a lock meanwhile, which a fork would hand to the child locked.
         self._tls = tls_context(url, settings.verify)
-        self._url, self._api_key, self._settings = url, api_key, settings
+        self._url, self._api_key, self._settings = url, sendable_key(api_key), settings
         self._closed = False
         self._begin(Shared(settings))
         _watch(self)
@@ -163,17 +163,16 @@ class Engine:
     def close(self, seconds: float) -> "Future[bool]":
         """Takes no more, delivers what it can in time, counts the rest as dropped, and ends the thread."""
         with self._lock:
-            if self._closed or self._loop is None:
-                self._closed = True
-                left = self._shared.buffer.take_all()  # the thread that would have sent them could not be started
-                self._shared.drop("closed", left)
-                return self._ended or _done(result=not left)
+            if self._ended:  # by an earlier call, which may still be at work
+                return self._ended
             self._closed = True
             self._ended = Future()
             try:
                 self._run(self._end(seconds))
-            except RuntimeError:  # the thread has just ended by itself
-                self._ended.set_result(False)
+            except RuntimeError:  # no thread: never needed, could not be started, or has ended by itself
+                left = self._shared.buffer.take_all()
+                self._shared.drop("closed", left)
+                self._ended.set_result(self._said_all(delivered=not left))
             return self._ended
 
     async def _end(self, seconds: float) -> None:
@@ -182,19 +181,31 @@ class Engine:
             if not self._delivered and self._sender:
                 await self._sender.give_up()
                 await self._drain(seconds * LAST_REPORT_SHARE)
-            self._shared.tell(time.monotonic(), last=True)
-            if uncounted := self._shared.ledger.unreported:
-                self._delivered = False
-                log.warning("%d submissions that were not sent could not be counted: Assay was away.", uncounted)
+            self._delivered = self._said_all(delivered=self._delivered)
         finally:
             asyncio.get_running_loop().stop()
+
+    def _said_all(self, *, delivered: bool) -> bool:
+        """Tells the application, for the last time, what was lost; whether that is nothing."""
+        self._shared.tell(time.monotonic(), last=True)
+        uncounted = self._shared.ledger.unreported
+        if uncounted:
+            log.warning(
+                "%d submissions that were not sent are missing from Assay's counts: it did not take the counts.",
+                uncounted,
+            )
+        return delivered and not uncounted
 
     def _run(self, coroutine: Coroutine[Any, Any, Result]) -> "Future[Result]":
         loop = self._loop
         if loop is None:
             coroutine.close()
             raise RuntimeError("closed")
-        return asyncio.run_coroutine_threadsafe(coroutine, loop)
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, loop)
+        except RuntimeError:  # the loop was closed meanwhile
+            coroutine.close()
+            raise
 
     def _start(self) -> None:
         """Starts the thread. Where that fails, what is submitted waits in the buffer for another try."""
@@ -220,10 +231,12 @@ class Engine:
                 for task in tasks:
                     task.cancel()
                 loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            loop.run_until_complete(asyncio.sleep(0))  # connections close in the turn after
         except Exception:  # noqa: BLE001 - logged; the next submission starts another thread
             log.exception("The sending thread ended.")
         finally:
-            self._loop = None
+            with self._lock:  # not before _start has noted the loop
+                self._loop = None
             loop.close()
             if self._ended and not self._ended.done():
                 self._ended.set_result(self._delivered)

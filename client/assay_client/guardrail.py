@@ -63,14 +63,17 @@ def seconds(wait: Any) -> float:
 
 
 async def ask(wire: Wire, sample_id: str, line: bytes, deadline: float) -> ScoreResult:
-    """Asks for the score until the deadline, by the monotonic clock. Raises WireError where it was not taken, or no answer came."""
+    """Asks for the score until the deadline, by the monotonic clock.
+
+    Raises WireError where no answer came, or one that says that it was not taken.
+    """
     left = deadline - time.monotonic()
     if left <= 0:
         raise WireError("timeout", sent=False)
     wait = max(left - min(left * ANSWER_SHARE, MAX_ANSWER_S), MIN_WAIT_S / 2)
     answer = await wire.post(f"/score?wait={wait:.3f}", line, left)
-    if answer.retriable:
-        raise WireError(answer.problem(), sent=False)  # answered, and not taken
+    if answer.untaken:
+        raise WireError(answer.problem(), sent=False)
     return _result(sample_id, answer)
 
 

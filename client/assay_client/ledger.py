@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -68,13 +68,14 @@ class Ledger:
     A report keeps its number until it is answered, so that one whose answer was lost is not counted twice.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Takes a name for itself that no other process has."""
         self.client = uuid4().hex
+        self._clock = clock
         self._lock = threading.RLock()
         self._live: dict[Kind, int] = {}
         self.totals = {SAMPLED_OUT: 0, DROPPED: 0}
-        self._since = now
+        self._since = 0.0  # when the first in `live` was counted
         self._pending: dict[tuple[int, Kind], tuple[float, int]] = {}
         self._report: Report | None = None
         self._sequence = 1
@@ -95,7 +96,7 @@ class Ledger:
             if kind not in live and len(live) >= MAX_KINDS:
                 kind = kind.without_labels()
             if not live:
-                self._since = time.monotonic()
+                self._since = self._clock()
             live[kind] = live.get(kind, 0) + 1
             self.totals[outcome] += 1
 
@@ -112,9 +113,9 @@ class Ledger:
         waiting = sum(submissions for _, submissions in self._pending.values())
         return live + waiting + (sum(entry[2] for entry in self._report.entries) if self._report else 0)
 
-    def report(self, now: float) -> Report | None:
+    def report(self) -> Report | None:
         """The report to send now: the unanswered one, or a new one of what was counted since."""
-        self._cut(now)
+        self._cut()
         if self._report is None and self._pending:
             kept = list(self._pending)[:MAX_ENTRIES]
             entries = tuple((kind, *self._pending.pop((slot, kind))) for slot, kind in kept)
@@ -126,10 +127,10 @@ class Ledger:
         self._report = None
         self._sequence += 1
 
-    def _cut(self, now: float) -> None:
+    def _cut(self) -> None:
         with self._lock:
             live, self._live = self._live, {}
-        moment, self._since = (self._since + now) / 2, now
+            moment = (self._since + self._clock()) / 2
         for kind, submissions in live.items():
             self._add(_sendable(kind), moment, submissions)
         if len(self._pending) > MAX_PENDING:  # labels are let go before counts are

@@ -2,20 +2,23 @@
 
 import math
 
-from assay_client.pace import FAILED_PAUSE_S, Next, backoff
+from assay_client.contact import Contact
+from assay_client.pace import FAILED_PAUSE_S, Next
 from assay_client.sampling import LocalPolicy, SendAll
 from assay_client.shared import Shared, log
 from assay_client.wire import Answer, Wire, WireError
+
+POLICY = "policy"  # what is asked, for the log
 
 
 class Policies:
     """Asks for the policy."""
 
-    def __init__(self, shared: Shared, wire: Wire) -> None:
+    def __init__(self, shared: Shared, wire: Wire, contact: Contact) -> None:
         """Asks nothing yet."""
         self._shared = shared
         self._wire = wire
-        self._failures = 0  # in a row
+        self._contact = contact
 
     async def step(self) -> Next:
         """Asks for the policy. A failure changes nothing; a refusal leaves decisions to the server."""
@@ -25,7 +28,7 @@ class Policies:
             return self._failed(str(error))
         if answer.retriable:
             return self._failed(answer.problem(), answer.retry_after_s)
-        self._failures = 0
+        self._contact.answered(POLICY)
         policy = _policy(answer)
         if answer.ok and isinstance(policy, SendAll) and not isinstance(self._shared.policy, SendAll):
             log.warning("This version cannot follow Assay's sampling policy: all submissions are sent.")
@@ -33,10 +36,8 @@ class Policies:
         return Next(policy.refresh_s, math.inf)
 
     def _failed(self, problem: str, retry_after_s: float | None = None) -> Next:
-        self._shared.last_problem = f"policy: {problem}"
-        self._failures += 1
         known = self._shared.policy is not None
-        return Next(backoff(self._failures, retry_after_s), math.inf if known else FAILED_PAUSE_S)
+        return Next(self._contact.failed(POLICY, problem, retry_after_s), math.inf if known else FAILED_PAUSE_S)
 
 
 def _policy(answer: Answer) -> LocalPolicy | SendAll:

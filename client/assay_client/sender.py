@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from assay_client.batches import Batches
+from assay_client.contact import Contact
 from assay_client.pace import IDLE_PAUSE_S, Pace
 from assay_client.policies import Policies
 from assay_client.reports import Reports
@@ -18,9 +19,10 @@ class Sender:
         """Sends nothing yet."""
         self._shared = shared
         self._pace = Pace()
-        self._batches = Batches(shared, wire)
-        self._reports = Reports(shared, wire)
-        self._policies = Policies(shared, wire)
+        contact = Contact(shared, wire.place)
+        self._batches = Batches(shared, wire, contact)
+        self._reports = Reports(shared, wire, contact)
+        self._policies = Policies(shared, wire, contact)
         self._sending: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
@@ -34,6 +36,7 @@ class Sender:
     async def drain(self, seconds: float) -> bool:
         """Delivers all that is held, without resting in between; False where it took longer."""
         deadline = time.monotonic() + seconds
+        self._reports.hope()
         self._pace.hurry()
         try:
             while self._shared.buffer.items or not self._reports.done:

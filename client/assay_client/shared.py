@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ class Stats:
     held_bytes: int
     dropped: dict[str, int]  # by reason
     unfinished: int  # streams that their reader left early; not submitted
-    failed_requests: int
+    failed_requests: int  # of all kinds: without an answer, or with one that means later
     policy_version: str | None  # null: the server decides, or is not known yet
     last_problem: str | None
 
@@ -55,7 +54,7 @@ class Shared:
         """Starts empty, and without a policy where one has to be fetched."""
         self.settings = settings
         self.buffer = Buffer(settings.buffer_items, settings.buffer_bytes)
-        self.ledger = Ledger(time.monotonic())
+        self.ledger = Ledger()
         self.policy: LocalPolicy | SendAll | None = None if settings.sample_locally else SendAll()
         self.last_problem: str | None = None
         self._lock = threading.RLock()

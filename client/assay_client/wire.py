@@ -12,7 +12,8 @@ from typing import Any, Self
 
 import httpx
 
-LATER = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}
+UNTAKEN = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}
+SENDING = "send_request_headers.started"  # httpcore's name of the moment from which a server may have the request
 MAX_ANSWER_BYTES = 32 * 2**20
 MAX_RETRY_AFTER_S = 300.0
 KEEPALIVE_S = 4.0  # below the five seconds after which uvicorn hangs up
@@ -25,15 +26,32 @@ def tls_context(url: str, verify: ssl.SSLContext | bool) -> ssl.SSLContext:  # n
 
     Raises ValueError for a URL that is none, OSError for certificates that cannot be read.
     """
-    scheme = httpx.URL(url).scheme
-    if scheme not in {"http", "https"}:
-        raise ValueError(f"{url!r} is no http or https URL.")
-    return httpx.create_ssl_context(verify=verify if scheme == "https" else False)
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        parsed = httpx.URL("")
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        # Neither the URL nor httpx's words are repeated: both may hold a password.
+        raise ValueError("The URL of the sidecar must begin with http:// or https:// and name a host.")
+    return httpx.create_ssl_context(verify=verify if parsed.scheme == "https" else False)
+
+
+def sendable_key(api_key: str | None) -> str | None:
+    """The key without the white space around it, such as the newline of a file; None for an empty one.
+
+    Raises ValueError where no header can carry it.
+    """
+    key = api_key.strip() if isinstance(api_key, str) else api_key
+    if not key:
+        return None
+    if not isinstance(key, str) or not all("!" <= character <= "~" for character in key):
+        raise ValueError("api_key must be a text of visible ASCII characters, as `assay keys create` prints it.")
+    return key
 
 
 def may_succeed_later(status: int) -> bool:
-    """Whether what was answered so was not taken, and may be sent again."""
-    return status in LATER or status >= httpx.codes.INTERNAL_SERVER_ERROR
+    """Whether the same request, answered so, may be sent again."""
+    return status in UNTAKEN or status >= httpx.codes.INTERNAL_SERVER_ERROR
 
 
 class WireError(Exception):
@@ -57,6 +75,11 @@ class Answer:
     def retriable(self) -> bool:
         """Whether the same request may succeed later."""
         return may_succeed_later(self.status)
+
+    @property
+    def untaken(self) -> bool:
+        """Whether it is certain that the server took nothing of it; after a 500, 502 or 504 it is not."""
+        return self.status in UNTAKEN
 
     @property
     def ok(self) -> bool:
@@ -89,6 +112,12 @@ class Wire:
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEEPALIVE_S),
         )
 
+    @property
+    def place(self) -> str:
+        """Where it sends, without what a URL may hold of credentials."""
+        url = httpx.URL(self._url)
+        return f"{url.scheme}://{url.netloc.decode()}{url.path.rstrip('/')}"
+
     async def __aenter__(self) -> Self:
         """Gives itself."""
         return self
@@ -111,7 +140,7 @@ class Wire:
 
         async def watch(event: str, _: object) -> None:
             nonlocal sent
-            sent = sent or event.endswith("send_request_headers.started")
+            sent = sent or event.endswith(SENDING)  # after the protocol's name
 
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
         request.extensions = {"timeout": timeouts, "trace": watch}

@@ -7,6 +7,12 @@
 The summary is made of the sentences whose words are the most frequent of the text. `POST /summarise` hands it to
 Assay in the background; `POST /summarise/checked` waits for a verdict, up to two seconds, and passes the summary on
 where there is none. `SIDECAR_URL` says where the sidecar listens.
+
+Without a policy file the sidecar samples 5%, so most summaries are only counted and the rate has few samples to show.
+To see each of them, run the sidecar with ASSAY_POLICY_FILE naming a file of these two lines:
+
+    [sampling]
+    rate = 1.0
 """
 
 import argparse

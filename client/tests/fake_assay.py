@@ -45,6 +45,7 @@ class FakeAssay:
     authorizations: set[str | None] = field(default_factory=set)
     faults: dict[str, deque[Fault]] = field(default_factory=dict)  # by path, each used once
     always: dict[str, Fault] = field(default_factory=dict)  # by path
+    also: dict[str, Callable[[], object]] = field(default_factory=dict)  # paths of the test's own
     item_status: Callable[[dict[str, Any]], int] = field(default=lambda _: 202)
     max_body_bytes: int = 10**9
     result: dict[str, Any] | None = None  # of POST /score?wait=
@@ -122,6 +123,9 @@ class FakeAssay:
         handler.wfile.write(body)
 
     def _respond(self, path: str, body: bytes) -> tuple[int, Any]:
+        if path in self.also:
+            self.also[path]()
+            return 200, {}
         if path == "/sampling":
             return (404, {"code": "client_sampling_off"}) if self.policy is None else (200, self.policy)
         if path == "/counts":

@@ -159,6 +159,32 @@ def test_disconnect_is_the_servers_business(assay: FakeAssay, make: Make, fails_
     assert client.stats().submitted == 0
 
 
+@pytest.mark.parametrize(("finished", "submitted"), [(True, 1), (False, 0)])
+def test_an_application_that_fails_after_its_answer(
+    assay: FakeAssay, make: Make, *, finished: bool, submitted: int
+) -> None:
+    """The exception passes. An answer whose last byte was out is submitted; one that broke off is not."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        await send({"type": "http.response.body", "body": b'{"a": "r"}', "more_body": not finished})
+        raise LookupError("in a background task")
+
+    client = make(assay.url)
+    messages: list[Any] = []
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b'{"q": "x"}'}
+
+    with pytest.raises(LookupError, match="background"):
+        asyncio.run(wrapped(app, client)({"type": "http", "path": "/answer", "method": "POST"}, receive, send))
+    assert (len(messages), client.stats().submitted, client.stats().dropped) == (2, submitted, {})
+
+
 def test_other_connections_pass(assay: FakeAssay, make: Make) -> None:
     """Lifespan and websocket connections are handed on as they are."""
     seen = []

@@ -1,5 +1,7 @@
 """What becomes of a submission: delivered once, or dropped and counted."""
 
+import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -68,6 +70,7 @@ def test_submissions_go_in_batches(assay: FakeAssay, make: Make) -> None:
     [
         Fault(status=503),
         Fault(status=500),
+        Fault(status=408),
         Fault(status=429, headers={"retry-after": "0"}),
         Fault(hang_up=True),
         Fault(status=200, body=b"<html>"),
@@ -95,6 +98,58 @@ def test_retry_after_is_honoured(assay: FakeAssay, make: Make) -> None:
     while not assay.stored and time.monotonic() - started < 10:
         time.sleep(0.01)
     assert time.monotonic() - started >= 0.8
+
+
+def new_only() -> Callable[[dict[str, Any]], int]:
+    """Takes an item once; again it is a conflict, as where the server keeps another form of the text."""
+    arrived: set[str] = set()
+
+    def item_status(item: dict[str, Any]) -> int:
+        before = item["id"] in arrived
+        arrived.add(item["id"])
+        return 409 if before else 202
+
+    return item_status
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(after=True, hang_up=True), Fault(after=True, status=504), Fault(after=True, status=200, body=b"<")]
+)
+def test_conflict_after_an_unclear_try_is_delivered(assay: FakeAssay, make: Make, fault: Fault) -> None:
+    """A try whose answer was lost may have stored it: the conflict that the next one meets is with itself."""
+    assay.item_status = new_only()
+    assay.faults[BATCH] = deque([fault])
+    client = make(assay.url)
+    sample_id = client.submit(response="r")
+    assert client.flush(20)
+    assert (set(assay.stored), assay.arrivals[str(sample_id)]) == ({sample_id}, 2)
+    assert (client.stats().delivered, client.stats().dropped, balanced(client)) == (1, {}, True)
+
+
+@pytest.mark.parametrize("status", [408, 429, 503])
+def test_conflict_after_a_try_that_was_not_taken_is_one(assay: FakeAssay, make: Make, status: int) -> None:
+    """Where the server said that it took nothing, another submission has the id."""
+    assay.item_status = lambda _: 409
+    assay.faults[BATCH] = deque([Fault(status=status)])
+    client = make(assay.url)
+    client.submit(response="r", id="of-another")
+    assert client.flush(20)
+    assert (client.stats().delivered, client.stats().dropped) == (0, {"conflict": 1})
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_what_cannot_be_sent_is_counted_in_its_stratum(assay: FakeAssay, make: Make, until: Any, rate: float) -> None:
+    """Of invalid submissions, those that the hash chose are losses of their stratum; the others were left out anyway."""
+    assay.policy = {**(assay.policy or {}), "default": {"stratum": "all", "rate": rate}}
+    client = make(assay.url)
+    client.submit(response="r")
+    until(lambda: client.stats().policy_version)
+    client.submit(response=7, model="m")  # type: ignore[typeddict-item]
+    assert client.flush(20)
+    entries = [entry for entries in assay.counted.values() for entry in entries if entry["model"] == "m"]
+    said = [(e["outcome"], e["stratum"], e["inclusion_probability"], e["submissions"]) for e in entries]
+    assert said == [("sampled_out" if rate == 0 else "dropped_by_client", "all", rate, 1)]
+    assert (client.stats().dropped, balanced(client)) == ({} if rate == 0 else {"invalid": 1}, True)
 
 
 def test_same_bytes_are_sent_again(assay: FakeAssay, make: Make, until: Any) -> None:
@@ -216,6 +271,100 @@ def test_close_counts_what_it_cannot_deliver(assay: FakeAssay, make: Make) -> No
     assert (client.stats().dropped, assay.counts("dropped_by_client"), balanced(client)) == ({"closed": 7}, 7, True)
 
 
+def warnings_of(caplog: pytest.LogCaptureFixture, words: str) -> list[str]:
+    """The warnings that hold these words."""
+    messages = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    return [message for message in messages if words in message]
+
+
+def test_close_says_what_it_could_not_count(make: Make, nowhere: str, caplog: pytest.LogCaptureFixture) -> None:
+    """With the sidecar away to the end, close is False and the log names the number that the rate will not know."""
+    client = make(nowhere)
+    for _ in range(7):
+        client.submit(response="r")
+    assert client.close(0.5) is False
+    (line,) = warnings_of(caplog, "missing from Assay's counts")
+    assert (line.startswith("7 submissions"), client.stats().dropped) == (True, {"closed": 7})
+
+
+def test_close_is_false_where_counts_were_refused(
+    assay: FakeAssay, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All that was held is delivered, and a loss was not counted: that is not all right, and close says so."""
+    assay.always["/counts"] = Fault(status=401)
+    client = make(assay.url)
+    client.submit(response="r")
+    client.submit(response=None)
+    assert client.close(10) is False
+    assert (len(assay.stored), len(warnings_of(caplog, "1 submissions that were not sent"))) == (1, 1)
+
+
+def test_close_twice_at_once(assay: FakeAssay, make: Make, until: Any) -> None:
+    """A second close, such as that of the exit, takes nothing out of the hands of the first."""
+    assay.always[BATCH] = Fault(status=503)
+    client = make(assay.url)
+    for _ in range(20):
+        client.submit(response="r")
+    until(lambda: BATCH in assay.requests)
+    first, second = client.engine.close(60.0), client.engine.close(60.0)
+    assay.always.clear()
+    assert (first.result(60), second.result(60)) == (True, True)
+    assert (len(assay.stored), client.stats().dropped, client.stats().held) == (20, {}, 0)
+
+
+def test_close_where_no_thread_could_start(
+    assay: FakeAssay, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that may start no more threads loses what it submits, and is told how much."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")  # in Python's words
+
+    told: list[tuple[str, int]] = []
+    client = make(assay.url, on_drop=lambda *loss: told.append(loss))
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        ids = [client.submit(response="r") for _ in range(3)]
+        assert (None in ids, client.stats().held, client.close(1.0)) == (False, 3, False)
+    assert (client.stats().dropped, client.stats().held, told) == ({"closed": 3}, 0, [("closed", 3)])
+    assert len(warnings_of(caplog, "3 submissions that were not sent")) == 1
+    assert (client.close(), client.submit(response="r"), assay.requests) == (False, None, [])
+
+
+def test_an_unused_client_closes_well(nowhere: str, make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing was submitted, so nothing was lost, and there is nothing to say."""
+    assert (make(nowhere).close(), caplog.records) == (True, [])
+
+
+def test_an_outage_is_two_lines(make: Make, until: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The first failure is logged with the URL, without its password, and so is the end; all failures are numbers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    client = make(f"http://user:word@127.0.0.1:{port}/sidecar/?key=word", api_key="word")
+    client.submit(response="r")
+    client.submit(response=None)
+    until(lambda: client.stats().failed_requests >= 4, 60)  # of the policy and of the counts
+    lines = warnings_of(caplog, "Assay at")
+    assert len(lines) == 1
+    assert lines[0].startswith(f"Assay at http://127.0.0.1:{port}/sidecar cannot be used (")
+    assert "ConnectError" in lines[0]
+    assert "word" not in caplog.text
+
+
+def test_the_end_of_an_outage_is_logged(make: Make, nowhere: str, caplog: pytest.LogCaptureFixture, until: Any) -> None:
+    """Once all that failed works again, and not before."""
+    client = make(nowhere)
+    client.submit(response="r")
+    client.submit(response=None)
+    until(lambda: client.stats().failed_requests >= 4, 60)
+    assay = FakeAssay(port=int(nowhere.rpartition(":")[2])).start()
+    assert client.flush(30)
+    until(lambda: warnings_of(caplog, f"Assay at {nowhere} can be used again."))
+    assay.stop()
+    assert len(warnings_of(caplog, "Assay at")) == 2
+
+
 def test_closed_client_takes_nothing(assay: FakeAssay, make: Make) -> None:
     """After close, submit drops and score is unavailable; neither raises; closing again is fine."""
     client = make(assay.url)
@@ -240,8 +389,11 @@ def test_drops_are_told(assay: FakeAssay, make: Make, until: Any, caplog: pytest
     until(lambda: sum(number for _, number in told) == 5)
     client.submit(response="private words", nonsense="private words")  # type: ignore[call-arg]
     client.close()
-    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert (len(warnings), "private" in caplog.text, {reason for reason, _ in told}) == (2, False, {"invalid"})
+    assert (len(warnings_of(caplog, "not delivered")), "private" in caplog.text, {reason for reason, _ in told}) == (
+        2,
+        False,
+        {"invalid"},
+    )
 
 
 def test_a_request_is_no_line_in_the_log(assay: FakeAssay, make: Make, caplog: pytest.LogCaptureFixture) -> None:

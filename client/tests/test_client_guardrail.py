@@ -1,7 +1,9 @@
 """Guardrails: an answer in time, or none; never a wait beyond the deadline."""
 
 import asyncio
+import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -104,6 +106,50 @@ def test_unreachable_is_told_at_once_and_submitted_later(make: Make, nowhere: st
     assert client.flush(20)
     assay.stop()
     assert (assay.stored["a"]["response"], assay.stored["a"]["contexts"]) == ("r", ["c"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "resubmitted"),
+    [
+        (Fault(status=408), True),
+        (Fault(status=429), True),
+        (Fault(status=503), True),
+        (Fault(status=500), False),
+        (Fault(status=504), False),
+        (Fault(status=422), False),
+        (Fault(status=200, body=b"<html>"), False),
+        (Fault(hang_up=True), False),
+        (Fault(), False),  # a read timeout
+    ],
+)
+def test_what_was_not_taken_is_submitted(assay: FakeAssay, make: Make, fault: Fault, *, resubmitted: bool) -> None:
+    """An answer that the sidecar said it did not take is submitted, so that the rate has it; else it may have it."""
+    assay.faults["/score"] = deque([fault])
+    client = make(assay.url)
+    assert client.score(response="r", id="a", wait=1).status == "unavailable"
+    assert client.flush(20)
+    assert (client.stats().submitted, set(assay.stored)) == ((1, {"a"}) if resubmitted else (0, set()))
+
+
+def test_a_connection_that_never_comes_about_is_submitted(make: Make, until: Any) -> None:
+    """A time limit that ends while connecting, here in the TLS handshake, is no read timeout: nothing was sent."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = make(f"https://127.0.0.1:{silent.getsockname()[1]}", verify=False)
+        assert client.score(response="r", wait=0.3).status == "unavailable"
+        until(lambda: client.stats().held == 1)
+
+
+def test_closing_ends_a_guardrail(assay: FakeAssay, until: Any) -> None:
+    """Where the client is closed under it, a guardrail fails open: its task is not cancelled by that."""
+    assay.always["/score"] = Fault()
+
+    async def ask(client: AsyncAssayClient) -> str:
+        task = asyncio.create_task(client.score(response="r", wait=20))
+        await asyncio.to_thread(until, lambda: "/score" in assay.requests)
+        await client.close(5)
+        return (await task).status
+
+    assert asyncio.run(ask(AsyncAssayClient(assay.url))) == "unavailable"
 
 
 @pytest.mark.parametrize("wait", [float("nan"), -1, "soon", None, 10**400, True])

@@ -152,16 +152,29 @@ def test_counts_are_added_once(assay: FakeAssay, make: Make, until: Any, fault: 
     assert sequences == list(range(1, len(sequences) + 1))
 
 
-@pytest.mark.parametrize("status", [401, 404])
-def test_refused_counts_are_kept_but_nobody_waits(assay: FakeAssay, make: Make, until: Any, status: int) -> None:
-    """Where the server has no such path, or the key is wrong, counts are kept; flush and close do not wait for them."""
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(Fault(status=status) for status in (302, 400, 401, 404, 413)),
+        Fault(status=200, body=b"<html>"),
+        Fault(status=200, body=b'{"counted": "perhaps"}'),
+    ],
+)
+def test_refused_counts_are_kept_but_nobody_waits(
+    assay: FakeAssay, make: Make, until: Any, caplog: pytest.LogCaptureFixture, fault: Fault
+) -> None:
+    """Counts that an Assay did not say it has are kept, for it to have later; flush does not wait, the log has a line."""
     assay.policy = {**POLICY, "default": {"stratum": "default", "rate": 0.0}}
     client = make(assay.url)
     known(client, until)
-    assay.always["/counts"] = Fault(status=status)
+    assert client.flush(20)
+    assay.always["/counts"] = fault
     client.submit(response="r", id="out")
-    assert client.flush(5)
-    assay.always.clear()
+    assert client.flush(20)
     client.submit(response="r", id="out-2")
-    client.flush(5)  # which also makes it try again
-    until(lambda: assay.counts("sampled_out") == 3)
+    assert client.flush(20)
+    assert assay.counts("sampled_out") == 1
+    assert len([record for record in caplog.records if "did not take counts" in record.getMessage()]) == 1
+    assay.always.clear()
+    assert client.close(20)  # tries once more, though the last answer was a refusal
+    assert assay.counts("sampled_out") == 3

@@ -2,6 +2,7 @@
 
 import socket
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -127,11 +128,34 @@ def test_wrong_shapes_are_dropped_at_once(client: AssayClient, fields: Any) -> N
     assert client.stats().dropped["invalid"] == before + 1
 
 
-@pytest.mark.parametrize("url", ["", "sidecar:8000", "ftp://sidecar", "/path"])
-def test_a_wrong_url_is_said_at_once(url: str) -> None:
-    """A client that can never work is refused where it is made."""
-    with pytest.raises(ValueError, match="URL"):
+@pytest.mark.parametrize(
+    "url",
+    ["", "sidecar:8000", "ftp://user:secret@sidecar", "/path", "http://", "http://a:secret", "http://[::secret", None],
+)
+def test_a_wrong_url_is_said_at_once(url: Any) -> None:
+    """A client that can never work is refused where it is made, without repeating what may be a password."""
+    with pytest.raises(ValueError, match="URL") as raised:
         AssayClient(url)
+    assert "secret" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two words", "two\nlines", "nul\0", b"bytes", 7])
+def test_a_key_that_cannot_be_sent_is_said_at_once(key: Any) -> None:
+    """No header could carry it, so nothing would ever be delivered."""
+    with pytest.raises(ValueError, match="api_key") as raised:
+        AssayClient("http://127.0.0.1:9", api_key=key)
+    assert str(key) not in str(raised.value)
+
+
+@pytest.mark.parametrize(("key", "sent"), [("k-1\n", "Bearer k-1"), (" k-1 ", "Bearer k-1"), ("\n", None), ("", None)])
+def test_white_space_around_a_key_is_not_part_of_it(
+    assay: FakeAssay, make: Callable[..., AssayClient], key: str, sent: str | None
+) -> None:
+    """A key read from a file ends in a newline."""
+    client = make(assay.url, api_key=key)
+    client.submit(response="r")
+    assert client.flush(20)
+    assert assay.authorizations == {sent}
 
 
 def test_wrong_limits_are_said_at_once() -> None:

@@ -5,12 +5,10 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from assay_client import AssayClient
@@ -18,6 +16,7 @@ from fake_assay import POLICY, FakeAssay, Fault
 
 Make = Callable[..., AssayClient]
 ROOT = Path(__file__).resolve().parents[1]
+WARNINGS = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")  # Python's own about forks and threads
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
@@ -25,7 +24,7 @@ def run(script: str, url: str, *, stop: bool = False) -> "subprocess.CompletedPr
     """Runs a script with `client` in it, in a process of its own."""
     head = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom assay_client import AssayClient, Settings\n"
     process = subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", f"{head}URL = {url!r}\n{script}"],
+        [sys.executable, "-X", "dev", *WARNINGS, "-c", f"{head}URL = {url!r}\n{script}"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -34,12 +33,14 @@ def run(script: str, url: str, *, stop: bool = False) -> "subprocess.CompletedPr
         assert process.stdout
         process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-    out, errors = process.communicate(timeout=30)
+    out, errors = process.communicate(timeout=120)
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
 
-def in_child(work: Callable[[], bool]) -> bool:
-    """Runs it in a forked child; whether it said yes."""
+FORKING = """
+import os, time
+
+def in_child(work):
     child = os.fork()
     if child == 0:
         good = False
@@ -49,67 +50,93 @@ def in_child(work: Callable[[], bool]) -> bool:
             os._exit(0 if good else 1)
     return os.waitpid(child, 0)[1] == 0
 
+def until(condition):
+    for _ in range(2_000):
+        if condition():
+            return
+        time.sleep(0.01)
+    sys.exit("not in time")
+
+def made(**settings):
+    return AssayClient(URL, settings=Settings(**{"flush_interval_s": 0.02, "request_timeout_s": 5.0, **settings}))
+"""
+
+
+def run_forking(script: str, url: str) -> None:
+    """Runs a script that forks; `True` as its last word is what it has to say.
+
+    Never in this process: other tests load libraries with threads of their own, and such a process cannot be forked.
+    """
+    done = run(FORKING + script, url)
+    assert (done.returncode, done.stdout.split()[-1:]) == (0, ["True"]), done.stderr
+
 
 @forks
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_forked_child_has_a_thread_of_its_own(assay: FakeAssay, make: Make) -> None:
+def test_forked_child_has_a_thread_of_its_own(assay: FakeAssay) -> None:
     """A child sends what it submits, and not what it inherited; the parent goes on as before."""
     assay.always["/score/batch"] = Fault(status=503)  # so that the parent holds something when it forks
-    client = make(assay.url, max_age_s=60.0)
-    inherited = {client.submit(response="r", id=f"parent-{number}") for number in range(20)}
+    assay.also["/mend"] = assay.always.clear
+    script = """
+import urllib.request
 
-    def child() -> bool:
-        stats = client.stats()
-        taken = [client.submit(response="r", id=f"child-{number}") for number in range(20)]
-        assay_is_back.write(b"x")
-        assay_is_back.close()
-        return stats.submitted == 0 and None not in taken and client.flush(15)
+client = made(max_age_s=60.0)
+for number in range(20):
+    client.submit(response="r", id=f"parent-{number}")
 
-    reader, writer = os.pipe()
-    with os.fdopen(reader, "rb") as waiting, os.fdopen(writer, "wb", 0) as assay_is_back:
-        mend = threading.Thread(target=lambda: waiting.read(1) and assay.always.clear())
-        mend.start()
-        assert in_child(child)
-        mend.join()
-    client.submit(response="r", id="after")
-    assert client.flush(20)
-    everything = {*inherited, "after", *(f"child-{number}" for number in range(20))}
+def child():
+    stats = client.stats()
+    taken = [client.submit(response="r", id=f"child-{number}") for number in range(20)]
+    urllib.request.urlopen(URL + "/mend", data=b"").close()
+    return stats.submitted == 0 and None not in taken and client.flush(15)
+
+good = in_child(child)
+client.submit(response="r", id="after")
+print(good and client.flush(20))
+"""
+    run_forking(script, assay.url)
+    everything = {"after", *(f"{who}-{number}" for who in ("parent", "child") for number in range(20))}
     assert (set(assay.stored), set(assay.arrivals.values())) == (everything, {1})
 
 
 @forks
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_fork_while_others_submit(assay: FakeAssay, make: Make) -> None:
+def test_fork_while_others_submit(assay: FakeAssay) -> None:
     """A child never inherits a held lock, whatever other threads do at the moment of the fork."""
-    client = make(assay.url, buffer_items=100)
-    ended = threading.Event()
+    script = """
+import threading
 
-    def work() -> None:
-        while not ended.is_set():
-            client.submit(response="r")
+client = made(buffer_items=100)
+ended = threading.Event()
 
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    results = [in_child(lambda: client.submit(response="r") is not None and client.close(10)) for _ in range(10)]
-    ended.set()
-    for thread in threads:
-        thread.join()
-    assert results == [True] * 10
+def work():
+    while not ended.is_set():
+        client.submit(response="r")
+
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads:
+    thread.start()
+results = [in_child(lambda: client.submit(response="r") is not None and client.close(10)) for _ in range(10)]
+ended.set()
+for thread in threads:
+    thread.join()
+print(all(results))
+"""
+    run_forking(script, assay.url)
 
 
 @forks
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_counts_of_parent_and_child_are_apart(assay: FakeAssay, make: Make, until: Any) -> None:
+def test_counts_of_parent_and_child_are_apart(assay: FakeAssay) -> None:
     """A child counts under a name of its own, so that neither takes the other's for a repetition."""
     assay.policy = {**POLICY, "default": {"stratum": "default", "rate": 0.0}}
-    client = make(assay.url, counts_interval_s=30.0)
+    script = """
+client = made(counts_interval_s=30.0)
+client.submit(response="r")
+until(lambda: client.engine.shared.policy)
+for _ in range(4):
     client.submit(response="r")
-    until(lambda: client.engine.shared.policy)
-    for _ in range(4):
-        client.submit(response="r")
-    assert in_child(lambda: client.submit(response="r") is not None and client.flush(10))
-    assert client.flush(10)
+good = in_child(lambda: client.submit(response="r") is not None and client.flush(10))
+print(good and client.flush(10))
+"""
+    run_forking(script, assay.url)
     assert (assay.counts("sampled_out"), len({name for name, _ in assay.counted})) == (6, 2)
 
 
@@ -204,17 +231,21 @@ def test_killed_and_restarted_sidecar(assay: FakeAssay, make: Make) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no such timer here")
-def test_submit_from_a_signal_handler(assay: FakeAssay, make: Make) -> None:
+def test_submit_from_a_signal_handler(assay: FakeAssay) -> None:
     """A handler that submits while its own thread is inside submit does not wait for itself."""
-    client = make(assay.url, buffer_items=1_000)
-    handled: list[str | None] = []
-    before = signal.signal(signal.SIGALRM, lambda *_: handled.append(client.submit(response="handler")))
-    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
-    try:
-        deadline = time.monotonic() + 1.0
-        while time.monotonic() < deadline:
-            client.submit(response="main")
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    assert len(handled) > 50
+    script = """
+import signal, time
+
+client = AssayClient(URL, settings=Settings(buffer_items=1_000))
+handled = []
+signal.signal(signal.SIGALRM, lambda *_: handled.append(client.submit(response="handler")))
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+deadline = time.monotonic() + 20.0
+while len(handled) < 200 and time.monotonic() < deadline:
+    client.submit(response="main")
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(len(handled))
+"""
+    done = run(script, assay.url)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 200
