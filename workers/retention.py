@@ -1,7 +1,7 @@
 """Retention: what is older than the policy allows goes, a little at each tick. One worker at a time does it."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from service.core.clock import utc_now
@@ -69,7 +69,7 @@ class Retention:
         """What was removed, and whether the sweep ended before it was through all tenants."""
         done, batches = Removed(), 0
         while (tenant := self._next_tenant()) is not None:
-            for removal in _due(tenant, self._privacy.of(tenant)):
+            for removal in due_removals(tenant, self._privacy.of(tenant), utc_now()):
                 for batch in purge(self._database, removal):
                     done += batch
                     batches += 1
@@ -89,8 +89,8 @@ class Retention:
         log.info("retention_removed", samples=done.samples, texts=done.texts, ended=done.ended)
 
 
-def _due(tenant: str, terms: Terms) -> list[Removal]:
-    now = utc_now()
+def due_removals(tenant: str, terms: Terms, now: datetime) -> list[Removal]:
+    """What the terms have removed of a tenant's samples by that time."""
     ages = ((Depth.ROWS, terms.row_days), (Depth.TEXTS, terms.text_days))
     return [
         Removal(tenant=tenant, depth=depth, by=By.RETENTION, before=now - timedelta(days=days), spare_taken=True)

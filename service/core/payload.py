@@ -25,6 +25,7 @@ ALIASES = {
 # pydantic's wording, made into what to do
 _FIXES = {
     "extra_forbidden": "No such field. Remove it, or put it under `tags` (text) or `features` (numbers).",
+    "model_type": "Must be a JSON object.",
     "missing": "This field is required. Add it.",
     "string_unicode": "Contains a lone surrogate, which is not valid Unicode. Remove or replace it.",
 }

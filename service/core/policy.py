@@ -106,8 +106,15 @@ def parse_policy(text: str) -> Policy:
     except tomllib.TOMLDecodeError as error:
         raise PolicyInvalidError(f"Not valid TOML: {error}.") from None
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)]
+        lines = [
+            f"{_place(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors(include_url=False)
+        ]
         raise PolicyInvalidError("; ".join(lines)) from None
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """Where in the file; rules are counted from 1, as `assay check` shows their order."""
+    return ".".join(str(part + 1 if isinstance(part, int) else part) for part in loc)
 
 
 def read_policy(path: Path | None) -> Policy:

@@ -53,7 +53,9 @@ class Pattern(_Part):
         try:
             compiled = compile_pattern(value)
         except re2.error as error:
-            raise ValueError(f"not a pattern that RE2 takes: {error}") from None
+            reason = error.args[0] if error.args else ""
+            told = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+            raise ValueError(f"not a pattern that RE2 takes: {told}") from None
         if compiled.search("") is not None:
             raise ValueError("matches the empty text, so it would match everywhere")
         return value

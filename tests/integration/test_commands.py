@@ -60,6 +60,16 @@ def test_rate_table(installation: Installation) -> None:
     assert "\x1b" not in told.stdout
 
 
+def test_rate_on_a_narrow_terminal(installation: Installation) -> None:
+    """What does not fit as a table is a paragraph for each bucket, with nothing cut off."""
+    installation.environment["COLUMNS"] = "80"
+    told = installation.assay("rate", *OPTIONS, "--group-by", "release,route", "--granularity", "5m").stdout
+    assert "from 2026-11-01 12:0" in told
+    for expected in ("release r0, route none, fingerprint", "50.0%, 95% interval 9.5% to 90.5%", "submitted 2"):
+        assert expected in told
+    assert "…" not in told
+
+
 def test_rate_of_another_tenant(installation: Installation) -> None:
     """Nobody else's submissions are counted; nothing is said to be nothing."""
     told = installation.assay("rate", *OPTIONS, "--tenant", "other")

@@ -98,6 +98,17 @@ def test_backlog(database: Database) -> None:
     assert found(database, max_pending=2)["backlog"] is Level.FAIL
 
 
+def test_retention_that_nobody_enforces(database: Database, tmp_path: Path) -> None:
+    """Texts that are older than the policy allows are there: no worker has the policy. Without ages nothing is said."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[privacy]\ntext_days = 1\n", encoding="utf-8")
+    store(database, new_sample("a", received_at=utc_now() - timedelta(hours=24, minutes=30)))
+    assert found(database, policy_file=policy)["retention"] is Level.OK
+    store(database, new_sample("b", received_at=utc_now() - timedelta(days=2)))
+    assert found(database, policy_file=policy)["retention"] is Level.WARN
+    assert "retention" not in found(database)
+
+
 def test_keys_off_loopback(database: Database) -> None:
     """Off loopback a key is needed; a revoked one is none."""
     assert found(database)["keys"] is Level.OK

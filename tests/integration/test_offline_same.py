@@ -12,6 +12,7 @@ from service.core.metrics import WorkerMetrics
 from tests.integration.conftest import Start
 from tests.integration.support import LIMITS
 from tests.unit.workers.offline.support import answers, scored
+from workers.offline.answer import NEXT_STEP
 from workers.pipeline import Pipeline
 from workers.progress import Progress
 
@@ -49,11 +50,11 @@ def test_a_row_is_the_sample(start: Start, database: Database, tmp_path: Path, r
 
 
 def test_a_bad_row_has_the_batch_endpoint_s_problem(start: Start, tmp_path: Path) -> None:
-    """The problem of an error row is that of the same item in a batch."""
+    """The problem of an error row is that of the same item in a batch, but for what to do next: nothing is sent here."""
     row = {"id": "a", "contexts": [1], "response": "x"}
     item = start().client.post("/score/batch", json=[row]).json()["results"][0]
     file, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     file.write_text(json.dumps(row) + "\n")
     scored(file, out)
     (offline,) = answers(out)
-    assert offline == {"id": "a", "line": 1, "problem": item["problem"]}
+    assert offline == {"id": "a", "line": 1, "problem": item["problem"] | {"next_step": NEXT_STEP}}

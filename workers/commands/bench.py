@@ -16,6 +16,11 @@ Quick = Annotated[bool, typer.Option("--quick", help="Seconds instead of minutes
 Output = Annotated[Path, typer.Option("--json", help="Where to write the result.")]
 
 
+def _warn_if(quick: bool, console: Console) -> None:  # noqa: FBT001 - the option itself
+    if quick:
+        console.print("\nMeasured with --quick: these figures mean nothing, whatever the aims beside them.")
+
+
 @bench_app.command("ingest")
 def bench_ingest(*, json: Output, quick: Quick = False) -> None:
     """Measures `POST /score` beside a bare endpoint, and `POST /score/batch`; two minutes."""
@@ -24,6 +29,7 @@ def bench_ingest(*, json: Output, quick: Quick = False) -> None:
         result = ingest.bench_ingest(ingest.QUICK if quick else ingest.FULL, console)
     write_result(result, json)
     console.print(report.ingest_section(result), markup=False, soft_wrap=True)
+    _warn_if(quick, console)
 
 
 @bench_app.command("queue")
@@ -39,6 +45,7 @@ def bench_queue(
         result = queue.bench_queue(queue.QUICK if quick else queue.FULL, database, console)
     write_result(result, json)
     console.print(report.queue_section(result), markup=False, soft_wrap=True)
+    _warn_if(quick, console)
 
 
 @bench_app.command("report")

@@ -8,11 +8,15 @@ import typer
 from models.types import ModelError
 from service.core.config import Settings, read_settings
 from service.core.db import Database
-from service.core.errors import AssayError, StoreUnavailableError
+from service.core.errors import AssayError, QueryInvalidError, StoreUnavailableError
 from service.core.log import configure_logging
 from workers.progress import EXIT_REFUSED
 
-STORE_STEP = "Look at ASSAY_DATABASE_URL and at the database that it names, then start again."
+# What an API answers tells a program what to send; on a command line there is nothing to send again.
+STEPS: dict[type[AssayError], str] = {
+    StoreUnavailableError: "Look at ASSAY_DATABASE_URL and at the database that it names, then start again.",
+    QueryInvalidError: "Correct the option; --help lists them.",
+}
 
 
 @contextlib.contextmanager
@@ -21,9 +25,9 @@ def explained() -> Iterator[None]:
     try:
         yield
     except AssayError as error:
-        # On a command line there is nothing to send again.
-        step = STORE_STEP if isinstance(error, StoreUnavailableError) else error.next_step
-        typer.echo(f"assay: {error.detail}\n  {step}", err=True)
+        step = next((step for kind, step in STEPS.items() if isinstance(error, kind)), error.next_step)
+        about = f"{error.field}: " if isinstance(error, QueryInvalidError) and error.field else ""
+        typer.echo(f"assay: {about}{error.detail}\n  {step}", err=True)
         raise typer.Exit(EXIT_REFUSED) from None
     except ModelError as error:
         typer.echo(f"assay: the scorer cannot be loaded: {error}", err=True)

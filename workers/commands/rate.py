@@ -21,6 +21,7 @@ from workers.visible import visible
 MAX_NAME_CHARS = 40
 FINGERPRINT_CHARS = 8
 UNKNOWN = "unknown"
+WIDEST = 1_000  # to ask how wide the table would be
 
 
 def rate(  # noqa: PLR0913 - one argument an option
@@ -53,7 +54,7 @@ def rate(  # noqa: PLR0913 - one argument an option
         typer.echo(answer.model_dump_json())
         return
     console = Console(highlight=False)
-    console.print(_table(answer))
+    _show(answer, console)
     console.print(Text(_notes(answer)), style="dim", soft_wrap=True)
 
 
@@ -65,10 +66,39 @@ def _answer(database: Database, query: RateQuery) -> RatesAnswer:
         raise typer.BadParameter(error.detail, param_hint=option) from None
 
 
+def _show(answer: RatesAnswer, console: Console) -> None:
+    """A table, or where the terminal is too narrow for one a paragraph for each bucket."""
+    table = _table(answer)
+    wanted = console.measure(table, options=console.options.update(max_width=WIDEST)).maximum
+    if wanted <= console.width:
+        console.print(table)
+        return
+    console.print(Text(_title(answer), style="italic"))
+    for bucket in answer.buckets:
+        console.print(Text(f"\n{_heading(answer, bucket)}", style="bold"), soft_wrap=True)
+        rate, interval, worst, counts = _numbers(bucket)
+        console.print(f"  flagged     {rate}, {100 * answer.confidence:.6g}% interval {interval}", soft_wrap=True)
+        console.print(f"  worst case  {worst}", soft_wrap=True)
+        console.print("  counts      " + counts.replace("\n", ", "), soft_wrap=True)
+
+
+def _title(answer: RatesAnswer) -> str:
+    return f"{_minute(answer.start)} to {_minute(answer.end)} UTC, by {answer.unit}"
+
+
+def _several(answer: RatesAnswer) -> bool:
+    return answer.granularity_s < (answer.end - answer.start).total_seconds()
+
+
+def _heading(answer: RatesAnswer, bucket: BucketAnswer) -> str:
+    *groups, fingerprint = (text.plain for text in _groups(answer, bucket))
+    named = [f"{name} {value}" for name, value in zip(answer.group_by, groups, strict=True)]
+    return ", ".join([*[f"from {_minute(bucket.start)}"] * _several(answer), *named, f"fingerprint {fingerprint}"])
+
+
 def _table(answer: RatesAnswer) -> Table:
-    title = f"{_minute(answer.start)} to {_minute(answer.end)} UTC, by {answer.unit}"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    several = answer.granularity_s < (answer.end - answer.start).total_seconds()
+    table = Table(title=_title(answer), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    several = _several(answer)
     for name in [*["from"] * several, *answer.group_by, "fingerprint"]:
         table.add_column(name)
     for name in ("flagged", f"{100 * answer.confidence:.6g}% interval", "worst case"):

@@ -17,6 +17,7 @@ from service.core.store.taking import ScoredBy, final_state
 from workers.offline.shape import Row
 
 INVALID = 422  # the status that `POST /score/batch` gives such an item
+NEXT_STEP = "Correct the field in that row, or name another one; `assay score --help` lists the options."
 
 
 class RowScore(TimelessScoreAnswer):
@@ -53,7 +54,8 @@ class ErrorAnswer(BaseModel):
 
 def error_answer(row: Row, error: PayloadInvalidError) -> ErrorAnswer:
     """The row out for a row that is no submission."""
-    return ErrorAnswer(id=row.id, line=row.line, problem=problem_answer(error, INVALID))
+    problem = problem_answer(error, INVALID).model_copy(update={"next_step": NEXT_STEP})
+    return ErrorAnswer(id=row.id, line=row.line, problem=problem)
 
 
 def row_answer(row: Row, outcome: Outcome, by: ScoredBy) -> RowAnswer:

@@ -62,7 +62,8 @@ def _agreement(tally: Tally) -> Iterator[tuple[str, str]]:
     for threshold in thresholds:
         if threshold is not None:
             found = _figure(balanced_accuracy(held.scores, held.positive, threshold))
-            yield "  balanced acc.", f"{found} at score {threshold:.4g}"
+            name = "the threshold `balanced`" if threshold == BALANCED else "the threshold in force"
+            yield "  balanced acc.", f"{found} at score {threshold:.4g}, {name}"
 
 
 def _figure(found: Figure | None) -> str:

@@ -131,19 +131,19 @@ def test_default_version_never_changes_silently() -> None:
         ("[sampling]\nsalt = 5", "sampling.salt"),
         ("[alert]\nrate = 1", "alert"),
         ("sampling = 5", "sampling"),
-        (rule(name='"two words"'), "sampling.rules.0.name"),
-        (rule(name='"' + "n" * 65 + '"'), "sampling.rules.0.name"),
-        (rule(name=""), "sampling.rules.0.name"),
-        (rule(rate=""), "sampling.rules.0.rate"),
-        (rule(rate="2"), "sampling.rules.0.rate"),
-        (rule(match=""), "sampling.rules.0.match"),
-        (rule(match="{}"), "sampling.rules.0.match"),
-        (rule(match="{ route = 5 }"), "sampling.rules.0.match.route"),
+        (rule(name='"two words"'), "sampling.rules.1.name"),
+        (rule(name='"' + "n" * 65 + '"'), "sampling.rules.1.name"),
+        (rule(name=""), "sampling.rules.1.name"),
+        (rule(rate=""), "sampling.rules.1.rate"),
+        (rule(rate="2"), "sampling.rules.1.rate"),
+        (rule(match=""), "sampling.rules.1.match"),
+        (rule(match="{}"), "sampling.rules.1.match"),
+        (rule(match="{ route = 5 }"), "sampling.rules.1.match.route"),
         (rule(match='{ user = "x" }'), "'user'"),
         (rule(match='{ "tags." = "x" }'), "'tags.'"),
         (rule(name='"default"'), "'default'"),
         (rule() + "\n" + rule(), "'a'"),
-        (rule() + "\n" + rule(name='"b"', rate="7"), "sampling.rules.1.rate"),
+        (rule() + "\n" + rule(name='"b"', rate="7"), "sampling.rules.2.rate"),
     ],
 )
 def test_error_names_the_field(text: str, named: str) -> None:
@@ -176,7 +176,7 @@ def test_rate_is_a_number(value: str) -> None:
 
 def test_rule_that_can_match_nothing_is_refused() -> None:
     """An empty list of values matches nothing: a rule with one would silently never apply."""
-    assert "sampling.rules.0.match.route" in complaint(rule(match="{ route = [] }"))
+    assert "sampling.rules.1.match.route" in complaint(rule(match="{ route = [] }"))
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
@@ -191,3 +191,13 @@ def test_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe[sampling]")
     with pytest.raises(PolicyInvalidError, match=r"binary\.toml"):
         read_policy(file)
+
+
+def test_complaints_are_sentences_of_ours() -> None:
+    """No validator's prefix, and no bytes as a program writes them."""
+    pattern = 'redact = ["a"]\n[[privacy.patterns]]\nname = "a"\nregex = "(?=x)"'
+    said = complaint("[privacy]\n" + pattern) + complaint(rule(match='{ colour = "red" }'))
+    assert "unknown field 'colour'" in said
+    assert "not a pattern that RE2 takes: invalid" in said
+    assert "Value error" not in said
+    assert "b'" not in said

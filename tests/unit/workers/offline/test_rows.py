@@ -8,7 +8,7 @@ import pytest
 from service.core.errors import StartRefusedError
 from service.core.schemas import SampleAnswer, ScoreAnswer
 from tests.unit.workers.offline.support import BAD, GOOD, KETTLE, Quiet, RecordingScorer, answers, lines, scored
-from workers.offline.answer import RowAnswer, RowScore
+from workers.offline.answer import NEXT_STEP, RowAnswer, RowScore
 from workers.offline.shape import Fields
 from workers.offline.summary import summary
 
@@ -64,7 +64,7 @@ def test_bad_rows_stay_in_their_place(tmp_path: Path) -> None:
         "code": "payload_invalid",
         "detail": "",
         "field": "response",
-        "next_step": "Correct the field; /docs shows a valid body.",
+        "next_step": NEXT_STEP,
         "id": None,
     }
 

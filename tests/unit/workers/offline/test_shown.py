@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.progress import Progress
 
 from tests.property.strategies import LAW
 from tests.unit.workers.offline.support import BAD, GOOD, Quiet, lines, scored
 from workers.offline.explain import explain
-from workers.offline.progress import MAX_EXPLAINED, Bar, Explainer
+from workers.offline.progress import MAX_EXPLAINED, Bar, Explainer, LeftColumn, rows_per_s
 from workers.offline.run import Result
 from workers.offline.shape import Fields
 from workers.offline.summary import summary
@@ -147,3 +148,17 @@ def test_visible(text: str, expected: str) -> None:
 def test_nothing_visible_is_obeyed(text: str, limit: int) -> None:
     """Whatever the text, no control but the end of a line is left."""
     assert not any((ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160 for c in visible(text, limit))
+
+
+def test_the_rate_is_that_of_this_run() -> None:
+    """Rows of an earlier run, and rows that come out many at once, make no rate; the rest takes its share."""
+    now = 100.0
+    progress = Progress(get_time=lambda: now, console=Console(file=io.StringIO()))
+    progress.add_task("scoring", total=100, completed=40, kept=40)
+    (task,) = progress.tasks
+    assert rows_per_s(task) is None
+    progress.advance(task.id, 20)
+    assert rows_per_s(task) is None  # no time has passed
+    now = 104.0
+    assert rows_per_s(task) == 5.0
+    assert LeftColumn().render(task).plain == "0:00:08 left"
