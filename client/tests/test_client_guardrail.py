@@ -145,7 +145,7 @@ def test_closing_ends_a_guardrail(assay: FakeAssay, until: Any) -> None:
 
     async def ask(client: AsyncAssayClient) -> str:
         task = asyncio.create_task(client.score(response="r", wait=20))
-        await asyncio.to_thread(until, lambda: "/score" in assay.requests)
+        await asyncio.to_thread(until, lambda: "/score" in assay.requests and client.stats().policy_version)
         await client.close(5)
         return (await task).status
 
