@@ -140,7 +140,7 @@ def test_a_connection_that_never_comes_about_is_submitted(make: Make, until: Any
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
             waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
+            waiting.settimeout(0)
             waiting.connect_ex(full.getsockname())
         client = make(f"http://127.0.0.1:{full.getsockname()[1]}")
         assert client.score(response="r", wait=0.3).status == "unavailable"
