@@ -190,10 +190,7 @@ class Engine:
         self._shared.tell(time.monotonic(), last=True)
         uncounted = self._shared.ledger.unreported
         if uncounted:
-            log.warning(
-                "%d submissions that were not sent are missing from Assay's counts: it did not take the counts.",
-                uncounted,
-            )
+            log.warning("%d submissions that were not sent are missing from Assay's counts.", uncounted)
         return delivered and not uncounted
 
     def _run(self, coroutine: Coroutine[Any, Any, Result]) -> "Future[Result]":
