@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from service.core.estimate import Cell
+from service.core.fields import LEAST_RATE
 from service.core.store.rates import ScoreRow, StateRow
 from service.core.tables import Outcome, State
 
@@ -14,7 +15,7 @@ LAW = settings(deadline=None)  # a shared machine may stall in the middle of any
 
 # --- sampling and policies
 
-RATES = st.floats(0, 1)
+RATES = st.just(0.0) | st.floats(LEAST_RATE, 1)
 UNITS = st.text(min_size=1, max_size=40)  # hypothesis leaves surrogates out of what is encoded
 SALTS = st.text(max_size=10)
 NAMES = st.from_regex(r"[A-Za-z0-9_.-]{1,8}", fullmatch=True).filter(lambda name: name != "default")
