@@ -120,44 +120,6 @@ def _measure(case: list[Any], seconds: float, loop: int) -> list[float]:
     return figures
 
 
-def _known(name: str, seconds: float, loop: int) -> list[float]:
-    log = logging.getLogger("benchmark")
-    log.propagate = False
-    log.setLevel(logging.INFO)
-    with Path(os.devnull).open("w") as nowhere:
-        handler = logging.StreamHandler(nowhere)
-        log.addHandler(handler)
-        call = {
-            "one line of logging": lambda: log.info("answered in %d ms", 12),
-            "uuid.uuid4().hex": lambda: uuid4().hex,
-        }
-        figures = _both(call[name], seconds, loop)
-        log.removeHandler(handler)
-    return figures
-
-
-def _measure(case: list[Any], seconds: float, loop: int) -> list[float]:
-    _, kind, rate, buffer_items = case
-    if not buffer_items:
-        return _known(kind, seconds, loop)
-    with _sidecar(kind, rate) as url:
-        settings = Settings(buffer_items=buffer_items, buffer_bytes=2**30, on_drop=lambda *_: None)
-        client = AssayClient(url, settings=settings)
-        if kind == "hanging":  # its policy was fetched before it hung
-            with _sidecar("up", rate) as other:
-                first = AssayClient(other)
-                first.submit(**BODY)
-                first.flush()
-                client.engine.shared.policy = first.engine.shared.policy
-                first.close()
-        for _ in range(200):
-            client.submit(**BODY)
-        time.sleep(1.0)
-        figures = _both(lambda: client.submit(**BODY), seconds, loop)
-        client.close(0.1)
-    return figures
-
-
 def _both(call: Callable[[], object], seconds: float, loop: int) -> list[float]:
     steady = list(_steady(call, seconds))
     return [*_figures(steady), *_figures([_timed(call) for _ in range(loop)])]
