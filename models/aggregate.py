@@ -11,7 +11,7 @@ from models.calibrate import BALANCED, Calibration
 from models.types import ClaimResult, Probability, Scored, Verdict
 
 # Raise with any change to the rules below: it is part of every scorer's fingerprint.
-AGGREGATION_VERSION = "1"
+AGGREGATION_VERSION = "2"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,13 +24,17 @@ class Judgement:
 
 
 def judge_claim(probabilities: Sequence[Probability], calibration: Calibration) -> Judgement:
-    """The judgement over at least one window.
+    """The judgement over at least one window, in the order in which they were read.
 
     Supported if any window entails the claim, that is if its calibrated score is below 0.5; else contradicted if
     contradiction is the likeliest class of some window (never for a model that cannot tell); else unsupported. The
-    first window wins a tie.
+    first window wins a tie, and entailment from `calibration.accepted` on is all alike: what comes after the first
+    window that is accepted changes nothing.
     """
-    best = max(range(len(probabilities)), key=lambda window: probabilities[window].entailment)
+    best = max(
+        range(len(probabilities)),
+        key=lambda window: min(probabilities[window].entailment, calibration.accepted),
+    )
     score = calibration.score(probabilities[best].entailment)
     if score < BALANCED:
         return Judgement(verdict=Verdict.SUPPORTED, score=score, deciding=best)

@@ -18,7 +18,7 @@ _EDGE = 1e-6
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calibration:
-    """score = sigmoid(slope * logit(1 - entailment) + intercept).
+    """score = sigmoid(slope * logit(1 - min(entailment, accepted)) + intercept).
 
     Law: the score falls, never rises, as entailment rises. Raises ModelError for values with which it would not.
     """
@@ -26,22 +26,30 @@ class Calibration:
     slope: float  # positive: how sharply the score turns at the balanced point
     intercept: float  # puts the balanced point at 0.5
     strict: float | None  # the score at 95% specificity per response on development data; 0.5..1, None: not known
+    accepted: float = 1.0  # entailment from which a window settles a claim and no other need be read; more is not better
 
     def __post_init__(self) -> None:
         if not (self.slope > 0 and math.isfinite(self.slope) and math.isfinite(self.intercept)):
             raise ModelError("the calibration's slope must be positive and its intercept finite: calibrate again")
         if self.strict is not None and not BALANCED <= self.strict <= 1:
             raise ModelError("the calibration's strict threshold must be within 0.5..1: calibrate again")
+        if not 0 < self.accepted <= 1 or (self.accepted < 1 and self.least >= BALANCED):
+            raise ModelError("what the calibration accepts must be entailment of a score below 0.5: calibrate again")
+
+    @property
+    def least(self) -> float:
+        """The score of a claim that is accepted: no score is lower."""
+        return self.score(self.accepted)
 
     def score(self, entailment: float) -> float:
         """The score, 0..1 and 1 is bad, of a claim whose best window entails it with probability `entailment`."""
-        bounded = min(max(entailment, _EDGE), 1 - _EDGE)
+        bounded = min(max(entailment, _EDGE), self.accepted, 1 - _EDGE)
         return 1 / (1 + math.exp(-self.slope * math.log((1 - bounded) / bounded) - self.intercept))
 
     def threshold(self, chosen: Threshold) -> float:
-        """The score from which a response is flagged. Raises ModelError for a number outside 0..1 or another word.
+        """The score from which a response is flagged. Raises ModelError for a number out of range or another word.
 
-        Below 0.5 claims are flagged whose verdict is `supported`.
+        Below 0.5 claims are flagged whose verdict is `supported`; at the least score everything would be.
         """
         if chosen == "strict":
             if self.strict is None:
@@ -53,8 +61,11 @@ class Calibration:
             return self.strict
         if chosen == "balanced":
             return BALANCED
-        if isinstance(chosen, str) or not 0 < chosen <= 1:
-            raise ModelError(f"threshold {chosen!r}: give 'strict', 'balanced' or a number above 0 and at most 1")
+        if isinstance(chosen, str) or not self.least < chosen <= 1:
+            raise ModelError(
+                f"threshold {chosen!r}: give 'strict', 'balanced' or a number above {self.least:.3f}, this model's least "
+                "score, and at most 1"
+            )
         return float(chosen)
 
 
@@ -71,7 +82,10 @@ def load_calibration(path: Path, model: str) -> Calibration:
         values = json.loads(path.read_text(encoding="utf-8"))
         made_for = values.get("model", model)
         calibration = Calibration(
-            slope=float(values["slope"]), intercept=float(values["intercept"]), strict=float(values["strict"])
+            slope=float(values["slope"]),
+            intercept=float(values["intercept"]),
+            strict=float(values["strict"]),
+            accepted=float(values.get("accepted", 1.0)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"no calibration at {path} ({error!r}): `assay calibrate` writes one") from error

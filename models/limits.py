@@ -10,4 +10,4 @@ class Limits:
     max_length: int = 384  # of a pair with its special tokens; at most 512, the model's positions
     window: int = 128  # of a window beside an ordinary claim
     least_window: int = 32  # a claim that leaves less room than this is too long
-    max_pairs: int = 1024  # (window, claim) pairs of one item
+    max_pairs: int = 4096  # (window, claim) pairs that one item may need

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from models.tokens import Encoder  # stands on the tokenizers, which a sidecar does not have
 
 BUNDLED = Path(__file__).parent / "bundled"
+_BUNDLED_LANGUAGES = ("en",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,8 +31,11 @@ class ScorerConfig:
     labels: tuple[str, ...] = ()  # what the outputs of `model` mean, where its own configuration does not say
     calibration: Path | None = None  # in place of the folder's own, or of none
     threshold: Threshold = "strict"  # the score from which a response is flagged
-    max_pairs: int = 1024  # (window, claim) pairs that one item may cost
-    threads: int = 0  # of the processor; 0 is all cores
+    languages: tuple[str, ...] | None = None  # ISO 639-1 codes of what the model reads, empty: any; None: its own
+    max_pairs: int = Limits().max_pairs  # (window, claim) pairs that one item may need
+    cache: int = 0  # pairs whose answers are remembered
+    threads: int = 0  # of the processor; 0: one for each physical core
+    exhaustive: bool = False  # read every window, for comparison: the same answers, many times slower
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +46,7 @@ class Model:
     encoder: "Encoder"
     weights_digest: str  # of all but the tokenizer that changes what the backend answers
     max_length: int  # tokens of the longest pair
+    languages: tuple[str, ...]  # that it reads; empty where nobody said
     digest: str  # of weights, configuration, labels and tokenizer: what a calibration is made for
     calibration: Path | None  # the one that came with it
 
@@ -80,6 +85,9 @@ def make_nli(config: ScorerConfig, model: Model, calibration: Calibration) -> Sc
         weights_digest=model.weights_digest,
         limits=Limits(max_length=min(limits.max_length, model.max_length), max_pairs=config.max_pairs),
         threshold=config.threshold,
+        languages=model.languages if config.languages is None else config.languages,
+        cache=config.cache,
+        exhaustive=config.exhaustive,
     )
     scorer: Scorer = nli.NliScorer(parts)
     return scorer
@@ -99,6 +107,7 @@ def _bundled(config: ScorerConfig) -> Model:
         encoder=encoder,
         weights_digest=weights,
         max_length=Limits().max_length,
+        languages=_BUNDLED_LANGUAGES,
         digest=_described(weights=weights, tokenizer=encoder.digest),
         calibration=config.folder / "calibration.json",
     )
@@ -120,6 +129,7 @@ def _checkpoint(config: ScorerConfig) -> Model:
         encoder=encoder,
         weights_digest=_described(weights=weights, revision=found.revision),
         max_length=backend.max_length,
+        languages=(),
         digest=_described(weights=weights, tokenizer=encoder.digest),
         calibration=None,
     )

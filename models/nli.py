@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from models.aggregate import AGGREGATION_VERSION, judge_claim, judge_response
 from models.calibrate import Calibration, Threshold
 from models.claims import claims_version
+from models.language import check_languages, language_version
 from models.limits import Limits
-from models.pairs import Plan, PlannedClaim, Planner, Reading
+from models.pair_cache import PairCache
+from models.pairs import READING_VERSION, Plan, PlannedClaim, Planner, Reading
+from models.scan import ClaimScan, ItemScan, Reader
 from models.tokens import Encoder
 from models.types import (
     ClaimResult,
@@ -19,14 +23,11 @@ from models.types import (
     NotApplicable,
     NotFiniteError,
     Outcome,
-    Probability,
     Unscored,
     UnscoredReason,
     Verdict,
 )
 from models.windows import WINDOWS_VERSION
-
-_Key = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +40,9 @@ class NliParts:
     weights_digest: str  # of the weights that `backend` runs
     limits: Limits = field(default_factory=Limits)
     threshold: Threshold = "strict"
+    languages: tuple[str, ...] = ()  # ISO 639-1 codes of those that the model reads; empty: any
+    cache: int = 0  # pairs that are remembered between calls
+    exhaustive: bool = False  # read every window, whatever the first ones say: the same answers, for comparison
 
 
 class NliScorer:
@@ -49,10 +53,18 @@ class NliScorer:
     """
 
     def __init__(self, parts: NliParts) -> None:
-        """Raises ModelError for a threshold that is none."""
+        """Raises ModelError for a threshold that is none, or a language that cannot be told from others."""
         self._parts = parts
         self._threshold = parts.calibration.threshold(parts.threshold)
+        check_languages(frozenset(parts.languages))
         self._fingerprint = _fingerprint(parts, self._threshold)
+        self._reader = Reader(
+            backend=parts.backend,
+            encoder=parts.encoder,
+            cache=PairCache(parts.cache),
+            accepted=math.inf if parts.exhaustive else parts.calibration.accepted,
+            max_pairs=parts.limits.max_pairs,
+        )
 
     @property
     def name(self) -> str:
@@ -61,7 +73,7 @@ class NliScorer:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over weights, tokenizer, splitter, windows, aggregation, calibration and threshold."""
+        """SHA-256 over weights, tokenizer, splitter, languages, windows, order, aggregation, calibration, threshold."""
         return self._fingerprint
 
     @property
@@ -75,44 +87,40 @@ class NliScorer:
         Pairs that recur, within an item or between items, are read once. Items whose pairs the model answers with NaN
         or infinity are unscored; the others are not touched by it. Raises ModelError when the model cannot be run.
         """
-        planner = Planner(encoder=self._parts.encoder, limits=self._parts.limits)
+        planner = Planner(
+            encoder=self._parts.encoder, limits=self._parts.limits, languages=frozenset(self._parts.languages)
+        )
         plans = [planner.plan(item) for item in items]
+        scans = [_scan(plan) if isinstance(plan, Plan) else None for plan in plans]
         try:
-            read = self._read([plan for plan in plans if isinstance(plan, Plan)], progress)
+            self._reader.read([scan for scan in scans if scan], progress)
         except NotFiniteError:
             return [self._alone(item, plan, progress) for item, plan in zip(items, plans, strict=True)]
         return [
-            self._outcome(item, plan, read) if isinstance(plan, Plan) else plan
-            for item, plan in zip(items, plans, strict=True)
+            self._outcome(item, plan, scan) if isinstance(plan, Plan) and scan else plan
+            for item, plan, scan in zip(items, plans, scans, strict=True)
         ]
 
     def _alone(self, item: Item, plan: Plan | NotApplicable | Unscored, progress: Callable[[], None]) -> Outcome:
         """The outcome of one item whose call met a NaN, its own or a neighbour's."""
         if not isinstance(plan, Plan):
             return plan
+        scan = _scan(plan)
         try:
-            return self._outcome(item, plan, self._read([plan], progress))
+            self._reader.read([scan], progress)
         except NotFiniteError:
             return Unscored(reason=UnscoredReason.NOT_FINITE)
+        return self._outcome(item, plan, scan)
 
-    def _read(self, plans: Sequence[Plan], progress: Callable[[], None]) -> dict[_Key, Probability]:
-        """The probabilities of every distinct pair of the plans. Raises NotFiniteError."""
-        keys = dict.fromkeys(
-            (reading.ids, claim.ids) for plan in plans for claim in plan.claims for reading in claim.readings
-        )
-        encoded = [self._parts.encoder.join(window, claim) for window, claim in keys]
-        if not encoded:
-            return {}
-        return dict(zip(keys, self._parts.backend.predict(encoded, progress), strict=True))
+    def _outcome(self, item: Item, plan: Plan, scan: ItemScan) -> Outcome:
+        if scan.given_up:
+            return Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
+        results = [self._claim(item, claim, read) for claim, read in zip(plan.claims, scan.claims, strict=True)]
+        return judge_response(results, self._threshold, scan.pairs)
 
-    def _outcome(self, item: Item, plan: Plan, read: Mapping[_Key, Probability]) -> Outcome:
-        results = [self._claim(item, claim, read) for claim in plan.claims]
-        pairs = sum(len(claim.readings) for claim in plan.claims)
-        return judge_response(results, self._threshold, pairs)
-
-    def _claim(self, item: Item, planned: PlannedClaim, read: Mapping[_Key, Probability]) -> ClaimResult:
+    def _claim(self, item: Item, planned: PlannedClaim, read: ClaimScan | None) -> ClaimResult:
         claim = planned.claim
-        if not planned.readings:
+        if read is None:
             return ClaimResult(
                 start=claim.start,
                 end=claim.end,
@@ -122,21 +130,24 @@ class NliScorer:
                 probability=None,
                 evidence=None,
             )
-        probabilities = [read[reading.ids, planned.ids] for reading in planned.readings]
-        judgement = judge_claim(probabilities, self._parts.calibration)
+        judgement = judge_claim(read.found, self._parts.calibration)
         return ClaimResult(
             start=claim.start,
             end=claim.end,
             text=claim.text,
             verdict=judgement.verdict,
             score=judgement.score,
-            probability=probabilities[judgement.deciding],
+            probability=read.found[judgement.deciding],
             evidence=_evidence(item, planned.readings[judgement.deciding]),
         )
 
 
+def _scan(plan: Plan) -> ItemScan:
+    return ItemScan(claims=tuple(ClaimScan(planned=claim) if claim.readings else None for claim in plan.claims))
+
+
 def _evidence(item: Item, reading: Reading) -> Evidence:
-    """The window as a span of its context, without the space around it."""
+    """The window as a span of its context, without the space around it: what it quotes is there to the letter."""
     context = item.contexts[reading.context_index]
     quoted = context.text[reading.window.start : reading.window.end]
     start = reading.window.start + len(quoted) - len(quoted.lstrip())
@@ -152,7 +163,10 @@ def _fingerprint(parts: NliParts, threshold: float) -> str:
         "weights": parts.weights_digest,
         "tokenizer": parts.encoder.digest,
         "claims": claims_version(),
+        "languages": sorted(parts.languages),
+        "language": language_version(),
         "windows": WINDOWS_VERSION,
+        "reading": READING_VERSION,
         "limits": asdict(parts.limits),
         "aggregation": AGGREGATION_VERSION,
         "calibration": asdict(parts.calibration),

@@ -1,13 +1,18 @@
-"""The plan: which windows of an item are to be read beside which of its claims."""
+"""The plan: which windows of an item are to be read beside which of its claims, and in which order."""
 
 import re
 from dataclasses import dataclass, field
 
 from models.claims import Claim, ClaimKind, plain, split_claims
+from models.language import readable
 from models.limits import Limits
-from models.tokens import Encoded, Encoder
-from models.types import Context, Item, NotApplicable, NotApplicableReason, Unscored, UnscoredReason
-from models.windows import Source, Window, make_windows, read_source
+from models.relevance import Rarity, rarity
+from models.tokens import Encoded, Encoder, pack
+from models.types import Context, Item, NotApplicable, NotApplicableReason, TokenIds, Unscored, UnscoredReason
+from models.windows import Source, Window, cut_sentences, join_windows, make_runs, read_source
+
+# Raise with any change to the order or to what is read of a text: it is part of every scorer's fingerprint.
+READING_VERSION = "1"
 
 _SPACES = re.compile(r" {2,}")
 
@@ -18,7 +23,7 @@ class Reading:
 
     context_index: int
     window: Window
-    ids: tuple[int, ...]  # the window's tokens
+    ids: TokenIds  # the window's tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,8 +31,8 @@ class PlannedClaim:
     """A claim and what is to be read beside it: nothing exactly when it is not to be checked."""
 
     claim: Claim
-    ids: tuple[int, ...] = ()
-    readings: tuple[Reading, ...] = ()
+    ids: TokenIds = b""
+    readings: tuple[Reading, ...] = ()  # the most relevant first; no two of the same tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,19 +42,38 @@ class Plan:
     claims: tuple[PlannedClaim, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sentences:
+    """A context cut into windows of one sentence."""
+
+    text: str
+    source: Source
+    windows: tuple[Window, ...]
+    ids: tuple[TokenIds, ...]
+    words: tuple[frozenset[int], ...]  # tokens that say what a sentence is about
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Shelf:
+    """The contexts of an item, cut for claims of one size."""
+
+    contexts: tuple[tuple[int, Sentences], ...]  # each with its index in the item
+    rarity: Rarity
+
+
 @dataclass(kw_only=True, slots=True)
 class Planner:
     """Makes plans; texts that recur among the items of one call are tokenised once."""
 
     encoder: Encoder
     limits: Limits
+    languages: frozenset[str] = frozenset()  # that the model reads; empty: any
     _sources: dict[str, Source] = field(default_factory=dict)
-    _readings: dict[tuple[str, int], tuple[tuple[Window, tuple[int, ...]], ...]] = field(default_factory=dict)
+    _sentences: dict[tuple[str, int], Sentences] = field(default_factory=dict)
 
     def plan(self, item: Item) -> Plan | NotApplicable | Unscored:
-        """The plan for `item`, or why there is none. In this order: no context, no claims, a refusal."""
-        contexts = [(index, self._source(context)) for index, context in enumerate(item.contexts)]
-        contexts = [(index, source) for index, source in contexts if source.encoded.ids]
+        """The plan for `item`, or why there is none. In this order: no context, no claims, a refusal, a language."""
+        contexts = [index for index, context in enumerate(item.contexts) if self._source(context).encoded.ids]
         if not contexts:
             return NotApplicable(reason=NotApplicableReason.NO_CONTEXT)
         claims = split_claims(item.response)
@@ -58,28 +82,27 @@ class Planner:
             refused = any(claim.kind is ClaimKind.REFUSAL for claim in claims)
             reason = NotApplicableReason.REFUSAL if refused else NotApplicableReason.NO_CLAIMS
             return NotApplicable(reason=reason)
-        return self._lay_out(item, [index for index, _ in contexts], list(zip(claims, encoded, strict=True)))
-
-    def _lay_out(self, item: Item, contexts: list[int], claims: list[tuple[Claim, tuple[int, ...]]]) -> Plan | Unscored:
-        planned: list[PlannedClaim] = []
-        pairs = 0
-        for claim, ids in claims:
-            if not ids:
-                planned.append(PlannedClaim(claim=claim))
-                continue
+        if not self._readable(item, contexts, encoded):
+            return Unscored(reason=UnscoredReason.LANGUAGE)
+        shelves: dict[int, _Shelf] = {}
+        planned = []
+        for claim, ids in zip(claims, encoded, strict=True):
             budget = min(self.limits.window, self.limits.max_length - self.encoder.specials - len(ids))
-            if budget < self.limits.least_window:
+            if ids and budget < self.limits.least_window:
                 return Unscored(reason=UnscoredReason.CLAIM_TOO_LONG)
-            readings = tuple(
-                Reading(context_index=index, window=window, ids=window_ids)
-                for index in contexts
-                for window, window_ids in self._windows(item.contexts[index].text, budget)
-            )
-            pairs += len(readings)
-            if pairs > self.limits.max_pairs:
-                return Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
-            planned.append(PlannedClaim(claim=claim, ids=ids, readings=readings))
+            if ids and budget not in shelves:
+                shelves[budget] = self._shelve(item, contexts, budget)
+            readings = self._readings(shelves[budget], ids, budget) if ids else ()
+            planned.append(PlannedClaim(claim=claim, ids=pack(ids), readings=readings))
         return Plan(claims=tuple(planned))
+
+    def _readable(self, item: Item, contexts: list[int], claims: list[tuple[int, ...]]) -> bool:
+        """Whether the model knows the language of the response, of a context, and some word of each claim."""
+        return (
+            readable(item.response, self.languages)
+            and any(readable(item.contexts[index].text, self.languages) for index in contexts)
+            and not any(self.encoder.unknown in ids and self.encoder.fillers.issuperset(ids) for ids in claims)
+        )
 
     def _encode(self, claim: Claim) -> tuple[int, ...]:
         """The claim's tokens; none when it is not to be checked or holds nothing that the tokenizer reads."""
@@ -96,14 +119,48 @@ class Planner:
             source = self._sources[context.text] = read_source(context.text, encoded)
         return source
 
-    def _windows(self, text: str, budget: int) -> tuple[tuple[Window, tuple[int, ...]], ...]:
-        readings = self._readings.get((text, budget))
-        if readings is None:
-            source = self._sources[text]
-            readings = tuple((window, self._read(text, source, window)) for window in make_windows(source, budget))
-            self._readings[text, budget] = readings
-        return readings
+    def _shelve(self, item: Item, contexts: list[int], budget: int) -> _Shelf:
+        cut = tuple((index, self._cut(item.contexts[index].text, budget)) for index in contexts)
+        words = [words for _, sentences in cut for words in sentences.words]
+        lengths = [window.last - window.first for _, sentences in cut for window in sentences.windows]
+        return _Shelf(contexts=cut, rarity=rarity(words, lengths))
 
-    def _read(self, text: str, source: Source, window: Window) -> tuple[int, ...]:
+    def _cut(self, text: str, budget: int) -> Sentences:
+        sentences = self._sentences.get((text, budget))
+        if sentences is None:
+            source, fillers = self._sources[text], self.encoder.fillers
+            windows = cut_sentences(source, budget)
+            sentences = self._sentences[text, budget] = Sentences(
+                text=text,
+                source=source,
+                windows=tuple(windows),
+                ids=tuple(self._read(text, source, window) for window in windows),
+                words=tuple(
+                    frozenset(source.encoded.ids[window.first : window.last]) - fillers for window in windows
+                ),
+            )
+        return sentences
+
+    def _read(self, text: str, source: Source, window: Window) -> TokenIds:
         ids = source.encoded.ids[window.first : window.last]
-        return tuple(self.encoder.reread(text[window.start : window.end].strip(), ids))
+        return pack(self.encoder.reread(text[window.start : window.end].strip(), ids))
+
+    def _readings(self, shelf: _Shelf, claim: tuple[int, ...], budget: int) -> tuple[Reading, ...]:
+        """All windows for the claim, the most relevant first; of those alike the first, sentences before runs."""
+        words = frozenset(claim) - self.encoder.fillers
+        ranked: list[tuple[float, Reading]] = []
+        for index, sentences in shelf.contexts:
+            shared = [words & held for held in sentences.words]
+            for window, ids, common in zip(sentences.windows, sentences.ids, shared, strict=True):
+                relevance = shelf.rarity.relevance(common, window.last - window.first) if common else 0.0
+                ranked.append((relevance, Reading(context_index=index, window=window, ids=ids)))
+            for first, last, common in make_runs(sentences.windows, shared, budget):
+                window = join_windows(sentences.source, sentences.windows[first], sentences.windows[last])
+                ids = self._read(sentences.text, sentences.source, window)
+                relevance = shelf.rarity.relevance(common, window.last - window.first)
+                ranked.append((relevance, Reading(context_index=index, window=window, ids=ids)))
+        ranked.sort(key=lambda each: -each[0])
+        distinct: dict[TokenIds, Reading] = {}
+        for _, reading in ranked:
+            distinct.setdefault(reading.ids, reading)
+        return tuple(distinct.values())

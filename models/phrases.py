@@ -6,6 +6,17 @@ taken for a claim is at worst flagged and seen.
 
 import re
 
+# Words that say nothing of what a sentence is about.
+FUNCTION_WORDS = frozenset(
+    (
+        "a about after again all also an and any are as at be because been before being between both but by can could "
+        "did do does doing during each few for from further had has have having he her here hers him his how i if in "
+        "into is it its just may me might more most must my no nor not of on once only or other our out over own s same "
+        "shall she should so some such t than that the their them then there these they this those through to too under "
+        "until up us very was we were what when where which while who whom whose why will with would you your"
+    ).split()
+)
+
 _FLAGS = re.IGNORECASE | re.DOTALL
 
 _SOURCE = (

@@ -1,14 +1,46 @@
 """The token: what the model reads of a text, and which characters each token stands for."""
 
 import hashlib
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from tokenizers import Tokenizer
 
-from models.types import EncodedPair, ModelError
+from models.phrases import FUNCTION_WORDS
+from models.types import EncodedPair, ModelError, TokenIds
+
+_SUBWORD_MARKS = "#Ġ▁ "
+
+
+def pack(ids: Iterable[int]) -> TokenIds:
+    """The ids as int32."""
+    return array("i", ids).tobytes()
+
+
+def unpack(ids: TokenIds) -> Sequence[int]:
+    """The ids as numbers."""
+    return array("i", ids)
+
+
+def count(ids: TokenIds) -> int:
+    """How many ids there are."""
+    return len(ids) // array("i").itemsize
+
+
+def filler_tokens(tokenizer: Tokenizer, unknown: int | None) -> frozenset[int]:
+    """The ids that say nothing of what a text is about: punctuation, unknown words and the function words of English.
+
+    Those of other languages count as content, which costs pairs and loses nothing.
+    """
+    words = {form for word in FUNCTION_WORDS for form in (word, word.capitalize())}
+    return frozenset(
+        token
+        for piece, token in tokenizer.get_vocab().items()
+        if token == unknown or (bare := piece.strip(_SUBWORD_MARKS)) in words or not any(map(str.isalnum, bare))
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,13 +67,21 @@ class Encoder(Protocol):
     def specials(self) -> int:
         """Tokens of a pair to keep free beside the window and the claim: special ones, and what `reread` may add."""
 
+    @property
+    def unknown(self) -> int | None:
+        """The id of what the vocabulary does not have; None where it has all."""
+
+    @property
+    def fillers(self) -> frozenset[int]:
+        """Ids that say nothing of what a text is about, such as those of function words and of punctuation."""
+
     def encode(self, text: str) -> Encoded:
         """All tokens of `text`; nothing is cut off."""
 
     def reread(self, text: str, ids: Sequence[int]) -> Sequence[int]:
         """The tokens of a window on its own; `ids` are those that its text has within its context."""
 
-    def join(self, window: Sequence[int], claim: Sequence[int]) -> EncodedPair:
+    def join(self, window: TokenIds, claim: TokenIds) -> EncodedPair:
         """The pair as the model was trained to read it: window first, claim second."""
 
 
@@ -58,11 +98,15 @@ class WordPieceEncoder:
         # Padding is the batch's business, and a cut text would be scored as if it were whole.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        # A text that spells a special token, such as "[SEP]", is text: the pair must end where we end it.
+        self._tokenizer.encode_special_tokens = True
         self._digest = hashlib.sha256(source.encode()).hexdigest()
         first, separator = self._tokenizer.token_to_id("[CLS]"), self._tokenizer.token_to_id("[SEP]")
         if first is None or separator is None:
             raise ModelError(f"{path} has no [CLS] and [SEP]: only BERT-style tokenizers can be used")
-        self._first, self._separator = int(first), int(separator)
+        self._first, self._separator = pack([first]), pack([separator])
+        self._unknown = self._tokenizer.token_to_id("[UNK]")
+        self._fillers = filler_tokens(self._tokenizer, self._unknown)
 
     @property
     def digest(self) -> str:
@@ -73,6 +117,16 @@ class WordPieceEncoder:
     def specials(self) -> int:
         """[CLS] and two [SEP]."""
         return 3
+
+    @property
+    def unknown(self) -> int | None:
+        """[UNK]."""
+        return self._unknown
+
+    @property
+    def fillers(self) -> frozenset[int]:
+        """Punctuation, [UNK] and the function words of English."""
+        return self._fillers
 
     def encode(self, text: str) -> Encoded:
         """All tokens of `text`, special tokens not included."""
@@ -85,9 +139,9 @@ class WordPieceEncoder:
         del text
         return ids
 
-    def join(self, window: Sequence[int], claim: Sequence[int]) -> EncodedPair:
+    def join(self, window: TokenIds, claim: TokenIds) -> EncodedPair:
         """[CLS] window [SEP] claim [SEP]."""
         return EncodedPair(
-            input_ids=(self._first, *window, self._separator, *claim, self._separator),
-            token_type_ids=(0,) * (len(window) + 2) + (1,) * (len(claim) + 1),
+            input_ids=self._first + window + self._separator + claim + self._separator,
+            token_type_ids=bytes(count(window) + 2) + b"\1" * (count(claim) + 1),
         )

@@ -31,6 +31,7 @@ class UnscoredReason(StrEnum):
 
     TOO_MANY_PAIRS = "too_many_pairs"  # more (window, claim) pairs than one row may cost
     CLAIM_TOO_LONG = "claim_too_long"  # a claim leaves no room for a window in the model's input
+    LANGUAGE = "language"  # the response, or every context, is in a language that the model does not read
     NOT_FINITE = "not_finite"  # the model answered NaN or infinity
     FAILED_ALONE = "failed_alone"  # failed on every attempt at which it was scored alone
 
@@ -63,7 +64,10 @@ class Probability:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """The span of a context that decided a claim's verdict; offsets are code points of that context's text."""
+    """The sentence that decided a claim's verdict, or the two or three that did so only together.
+
+    Offsets are code points of that context's text.
+    """
 
     context_id: str
     context_index: int  # position of the context in the item
@@ -95,7 +99,7 @@ class Scored:
     claims: tuple[ClaimResult, ...]  # in order of the response
     claims_checked: int  # claims with a verdict other than not_checkable; at least 1
     claims_flagged: int  # checked claims whose own score reached the threshold
-    pairs: int  # (window, claim) pairs that the model read
+    pairs: int  # (window, claim) pairs that decided: of each claim those up to the first that was accepted, else all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,12 +119,21 @@ class Unscored:
 Outcome = Scored | NotApplicable | Unscored
 
 
+# Token ids as int32 in native byte order: hashable, joined by `+`, and read by a runtime without being copied.
+TokenIds = bytes
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncodedPair:
     """Token ids of one (window, claim) pair, special tokens included, unpadded."""
 
-    input_ids: tuple[int, ...]
-    token_type_ids: tuple[int, ...]  # same length
+    input_ids: TokenIds
+    token_type_ids: bytes  # one byte a token
+
+    @property
+    def length(self) -> int:
+        """Its tokens."""
+        return len(self.token_type_ids)
 
 
 class NliBackend(Protocol):

@@ -1,16 +1,24 @@
-"""The window: a span of one context that fits the model's input beside a claim."""
+"""The window: what the model reads of a context at once, a sentence or a short run of them.
 
-from collections.abc import Sequence
+The law that all else stands on: text that is added before, after or beside a context adds windows and takes none away,
+so that it can never take support away from a claim. Which windows there are for a claim follows from each window and
+the claim alone: every sentence, and every run of two or three whose first and last sentence each hold a word of the
+claim that the rest of the run lacks. A longer run could only repeat what its parts say.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from models.sentences import split_sentences
 from models.tokens import Encoded
 
 # Raise with any change to the rules below: it is part of every scorer's fingerprint.
-WINDOWS_VERSION = "1"
+WINDOWS_VERSION = "2"
 
-# A sentence longer than a window is cut into pieces of this share of it, so that its windows overlap too.
-_PIECES_PER_WINDOW = 4
+LONGEST_RUN = 3  # sentences
+
+# A sentence longer than a window is cut into windows of which each begins in the middle of the one before.
+_PIECES_PER_WINDOW = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,51 +52,66 @@ def read_source(text: str, encoded: Encoded) -> Source:
     return Source(encoded=encoded, sentences=tuple(sentences), length=len(text))
 
 
-def make_windows(source: Source, budget: int) -> list[Window]:
-    """Windows of at most `budget` tokens that together cover every code point of the context.
+def cut_sentences(source: Source, budget: int) -> list[Window]:
+    """The sentences of a context as windows of at most `budget` tokens, which together cover every code point.
 
-    They begin and end with sentences and share at least one with the window before, wherever two sentences fit in a
-    window; a sentence too long for a window is cut into pieces, which are then treated as sentences are. Each window
-    holds something that the one before does not. Empty exactly when the context has no tokens. `budget` is positive.
+    A sentence too long for a window becomes several that overlap. Empty exactly when the context has no tokens.
+    `budget` is positive.
     """
-    edges = _edges(source, budget)
-    windows: list[Window] = []
-    first, units, reached = 0, len(edges) - 1, 0
-    while reached < units:
-        last = first + 1
-        while last < units and edges[last + 1] - edges[first] <= budget:
-            last += 1
-        if last > reached:
-            windows.append(_window(source, edges[first], edges[last]))
-            reached = last
-        first = max(last - 1, first + 1)
-    return windows
+    ends = (*source.sentences[1:], len(source.encoded.ids)) if source.sentences else ()
+    return [
+        _window(source, first, last)
+        for start, end in zip(source.sentences, ends, strict=True)
+        for first, last in _pieces(source.encoded, start, end, budget)
+    ]
 
 
-def _edges(source: Source, budget: int) -> list[int]:
-    """Token positions between which the text is never cut further; no two neighbours are over `budget` apart."""
-    total = len(source.encoded.ids)
-    edges = [0]
-    for end in (*source.sentences[1:], total):
-        if end - edges[-1] > budget:
-            edges.extend(_pieces(source.encoded.starts, source.encoded.ends, (edges[-1], end), budget))
-        if end > edges[-1]:
-            edges.append(end)
-    return edges
+def join_windows(source: Source, first: Window, last: Window) -> Window:
+    """The window from the start of one to the end of another."""
+    return _window(source, first.first, last.last)
 
 
-def _pieces(starts: Sequence[int], ends: Sequence[int], span: tuple[int, int], budget: int) -> list[int]:
-    """Cuts inside the long sentence at tokens [first, last), after a whole word where one ends near enough."""
+def make_runs(
+    sentences: Sequence[Window], shared: Sequence[frozenset[int]], budget: int
+) -> Iterator[tuple[int, int, frozenset[int]]]:
+    """Runs of at least two sentences that say more of a claim than their parts: (first, last, what they share).
+
+    `shared` has, for each sentence, the words that it shares with the claim. Pieces of one sentence make no run.
+    """
+    for first, words in enumerate(shared):
+        if not words:
+            continue
+        inner: frozenset[int] = frozenset()
+        for last in range(first + 1, min(first + LONGEST_RUN, len(sentences))):
+            if sentences[last].first != sentences[last - 1].last:
+                break
+            if sentences[last].last - sentences[first].first > budget:
+                break
+            if shared[last] - words - inner and words - inner - shared[last]:
+                yield first, last, words | inner | shared[last]
+            inner |= shared[last]
+
+
+def _pieces(encoded: Encoded, start: int, end: int, budget: int) -> Iterator[tuple[int, int]]:
+    """Spans of tokens that cover [start, end), each of at most `budget`, cut after a whole word where one is near."""
+    if end - start <= budget:
+        yield start, end
+        return
     step = max(1, budget // _PIECES_PER_WINDOW)
-    cuts: list[int] = []
-    at, last = span
-    while last - at > step:
-        cut = at + step
-        while cut > at + step // 2 + 1 and starts[cut] == ends[cut - 1]:
-            cut -= 1
-        at = cut if starts[cut] > ends[cut - 1] else at + step
-        cuts.append(at)
-    return cuts
+    at = start
+    while end - at > budget:
+        last = _cut(encoded, at, at + budget)
+        yield at, last
+        at = _cut(encoded, at, at + step)
+    yield at, end
+
+
+def _cut(encoded: Encoded, at: int, wanted: int) -> int:
+    """The last place up to `wanted` where no word is divided, if there is one in the second half of the way."""
+    cut = wanted
+    while cut > at + (wanted - at) // 2 + 1 and encoded.starts[cut] == encoded.ends[cut - 1]:
+        cut -= 1
+    return cut if encoded.starts[cut] > encoded.ends[cut - 1] else wanted
 
 
 def _window(source: Source, first: int, last: int) -> Window:

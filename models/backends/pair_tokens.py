@@ -10,8 +10,8 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from models.backends.hub import Checkpoint
-from models.tokens import Encoded
-from models.types import EncodedPair, ModelError
+from models.tokens import Encoded, count, filler_tokens, pack
+from models.types import EncodedPair, ModelError, TokenIds
 
 # Raise with any change to how texts become tokens here: it is part of every fingerprint.
 _RULES = "1"
@@ -30,13 +30,12 @@ class Layout:
     after: tuple[int, ...]
     types: tuple[int, int, int, int, int]  # before, window, between, claim, after
 
-    def join(self, window: Sequence[int], claim: Sequence[int]) -> EncodedPair:
+    def join(self, window: TokenIds, claim: TokenIds) -> EncodedPair:
         """The pair as one sequence."""
-        parts = (self.before, window, self.between, claim, self.after)
+        parts = (pack(self.before), window, pack(self.between), claim, pack(self.after))
         types = zip(self.types, parts, strict=True)
         return EncodedPair(
-            input_ids=tuple(token for part in parts for token in part),
-            token_type_ids=tuple(of for of, part in types for _ in part),
+            input_ids=b"".join(parts), token_type_ids=b"".join(bytes((of,)) * count(part) for of, part in types)
         )
 
 
@@ -60,6 +59,7 @@ class PairEncoder:
         self._tokenizer.encode_special_tokens = True
         self._unknown = loaded.unk_token_id
         self._reserved = frozenset(loaded.all_special_ids) - {self._unknown}
+        self._fillers = filler_tokens(self._tokenizer, self._unknown)
         self._layout = _read_layout(self._tokenizer, checkpoint.name)
         self.pad_id = int(loaded.pad_token_id)
         self.input_names = frozenset(str(name) for name in loaded.model_input_names)
@@ -77,6 +77,16 @@ class PairEncoder:
         """The special tokens, and what a window may grow by."""
         layout = self._layout
         return len(layout.before) + len(layout.between) + len(layout.after) + _SPARE
+
+    @property
+    def unknown(self) -> int | None:
+        """The tokenizer's own."""
+        return self._unknown
+
+    @property
+    def fillers(self) -> frozenset[int]:
+        """Punctuation, what is unknown, and the function words of English."""
+        return self._fillers
 
     def encode(self, text: str) -> Encoded:
         """All tokens of `text`, special tokens not included, each without the space that some tokenizers give it."""
@@ -98,7 +108,7 @@ class PairEncoder:
         alone = self._plain(self._tokenizer.encode(text, add_special_tokens=False).ids)
         return alone if len(alone) <= len(ids) + _SPARE else ids
 
-    def join(self, window: Sequence[int], claim: Sequence[int]) -> EncodedPair:
+    def join(self, window: TokenIds, claim: TokenIds) -> EncodedPair:
         """The pair with the tokenizer's own special tokens and types."""
         return self._layout.join(window, claim)
 
@@ -125,9 +135,9 @@ def _read_layout(tokenizer: Tokenizer, name: str) -> Layout:
     try:
         layout = _layout_of(tokenizer.encode(*_PROBES[0]))
         for window, claim in _PROBES:
-            alone = [tokenizer.encode(text, add_special_tokens=False).ids for text in (window, claim)]
+            alone = [pack(tokenizer.encode(text, add_special_tokens=False).ids) for text in (window, claim)]
             whole = tokenizer.encode(window, claim)
-            if layout.join(*alone) != EncodedPair(input_ids=tuple(whole.ids), token_type_ids=tuple(whole.type_ids)):
+            if layout.join(*alone) != EncodedPair(input_ids=pack(whole.ids), token_type_ids=bytes(whole.type_ids)):
                 raise ValueError("it joins pairs in more than one way")  # noqa: TRY301 - one way out
     except ValueError as error:
         raise ModelError(f"the tokenizer of {name} cannot join a pair ({error}): this model cannot be used") from error

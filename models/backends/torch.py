@@ -1,6 +1,7 @@
 """The torch backend: any Hugging Face sequence classification model, on a GPU if there is one."""
 
 import inspect
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,13 +9,17 @@ import torch
 import transformers
 
 from models.backends.hub import Checkpoint
+from models.backends.matrix import make_matrix
 from models.backends.pair_tokens import PairEncoder
-from models.batching import PADDED_LENGTHS, make_batches
+from models.batching import PADDED_LENGTHS, Batch, make_batches
 from models.labels import Head
+from models.tokens import pack
 from models.types import EncodedPair, ModelError, Probability
 
 # Padded tokens that one inference holds: on a processor few, so that large models too report progress often.
-_BATCH_TOKENS = {"cpu": 1024, "cuda": 32_768}
+_BATCH_TOKENS = {"cpu": 1024, "cuda": 65_536}
+# Batches whose answers are not yet fetched: a GPU reads one while the next is made.
+_AHEAD = {"cpu": 0, "cuda": 3}
 
 
 class TorchBackend:
@@ -68,30 +73,46 @@ class TorchBackend:
         Raises NotFiniteError for NaN or infinity, ModelError for any other failure of the runtime.
         """
         found: dict[int, Probability] = {}
-        for batch in make_batches([len(pair.input_ids) for pair in pairs], _BATCH_TOKENS[self._device]):
-            for index, logits in zip(
-                batch.indices, self._infer([pairs[index] for index in batch.indices], batch.padded_length), strict=True
-            ):
-                found[index] = self._head.probability(logits)
+        started: deque[tuple[Batch, torch.Tensor]] = deque()
+
+        def fetch() -> None:
+            batch, logits = started.popleft()
+            for index, row in zip(batch.indices, self._fetch(logits), strict=True):
+                found[index] = self._head.probability(row)
             progress()
+
+        for batch in make_batches([pair.length for pair in pairs], _BATCH_TOKENS[self._device]):
+            started.append((batch, self._start([pairs[index] for index in batch.indices], batch.padded_length)))
+            if len(started) > _AHEAD[self._device]:
+                fetch()
+        while started:
+            fetch()
         return [found[index] for index in range(len(pairs))]
 
-    def _infer(self, pairs: Sequence[EncodedPair], length: int) -> list[list[float]]:
-        """Logits, one row per pair."""
+    def _start(self, pairs: Sequence[EncodedPair], length: int) -> torch.Tensor:
+        """Logits, one row per pair; on a GPU they are still being computed."""
         # Room beyond the longest pair is what a model of few positions may not have.
-        length = min(length, self._max_length)
-        inputs = {
-            "input_ids": _matrix([pair.input_ids for pair in pairs], length, self._pad_id),
-            "attention_mask": _matrix([(1,) * len(pair.input_ids) for pair in pairs], length, 0),
-        }
+        matrix = make_matrix(pairs, min(length, self._max_length), self._pad_id)
+        inputs = {"input_ids": matrix.input_ids, "attention_mask": matrix.attention_mask}
         if self._types:
-            inputs["token_type_ids"] = _matrix([pair.token_type_ids for pair in pairs], length, 0)
+            inputs["token_type_ids"] = matrix.token_type_ids
         try:
             with torch.inference_mode():
-                logits = self._model(**{name: values.to(self._device) for name, values in inputs.items()}).logits
+                logits = self._model(**{name: self._move(torch.from_numpy(array)) for name, array in inputs.items()}).logits
         except Exception as error:  # the runtime's boundary
             raise ModelError(f"the model could not be run: {error}") from error
-        rows: list[list[float]] = logits.float().cpu().tolist()
+        answer: torch.Tensor = logits
+        return answer
+
+    def _move(self, values: torch.Tensor) -> torch.Tensor:
+        """The values where the model is, without waiting for what the GPU is doing."""
+        return values if self._device == "cpu" else values.pin_memory().to(self._device, non_blocking=True)
+
+    def _fetch(self, logits: torch.Tensor) -> list[list[float]]:
+        try:
+            rows: list[list[float]] = logits.float().cpu().tolist()
+        except Exception as error:  # where a GPU tells what went wrong meanwhile
+            raise ModelError(f"the model could not be run: {error}") from error
         return rows
 
 
@@ -141,10 +162,6 @@ def _positions(model: Any) -> int:
 
 
 def _longest_pair(encoder: PairEncoder, length: int) -> EncodedPair:
-    word = list(encoder.encode("one").ids)[:1]
-    room = length - len(encoder.join(word, word).input_ids)
+    word = pack(list(encoder.encode("one").ids)[:1])
+    room = length - encoder.join(word, word).length
     return encoder.join(word * (1 + room), word)
-
-
-def _matrix(rows: Sequence[Sequence[int]], length: int, fill: int) -> torch.Tensor:
-    return torch.tensor([[*row, *(fill,) * (length - len(row))] for row in rows], dtype=torch.long)

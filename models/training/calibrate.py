@@ -4,14 +4,15 @@
 
 Half of each set's documents choose the points, the other half gives the figures that are printed. Each set weighs the
 same. There is ONE balanced point for all sets, that of the greatest mean balanced accuracy; the strict point is the
-lowest score at which 95% of supported responses, on average over the sets, are below it.
+lowest score at which 95% of supported responses, on average over the sets, are below it. Entailment is accepted from the
+lowest level on at which telling no more apart costs the mean ROC AUC at most 0.005.
 """
 
 import argparse
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.calibrate import BALANCED, UNCALIBRATED, Calibration, save_calibration
@@ -22,6 +23,8 @@ from models.types import Scored, Scorer
 
 _SEED = 7
 _SPECIFICITY = 0.95
+_AUC_LOSS = 0.005
+_ACCEPTED = tuple(level / 100 for level in range(50, 100, 5))  # entailments from which a claim may be settled
 _ROWS_PER_CALL = 50
 _EDGE = 1e-6
 
@@ -64,7 +67,19 @@ def choose(sets: Sequence[Marked]) -> Calibration:
     slope = fit_slope(sets)
     intercept = -slope * _just_below(sets, balanced_point(sets))
     strict = 1 / (1 + math.exp(-slope * _just_below(sets, strict_point(sets, _SPECIFICITY)) - intercept))
-    return Calibration(slope=slope, intercept=intercept, strict=max(strict, BALANCED))
+    calibration = Calibration(slope=slope, intercept=intercept, strict=max(strict, BALANCED))
+    return replace(calibration, accepted=choose_accepted(sets, calibration))
+
+
+def choose_accepted(sets: Sequence[Marked], calibration: Calibration) -> float:
+    """The lowest entailment of a supported claim from which on telling responses apart costs more than it tells."""
+    full = sum(marked.auc() for marked in sets) / len(sets)
+    for level in _ACCEPTED:
+        if calibration.score(level) < BALANCED:
+            saturated = sum(marked.at_least(1 - level).auc() for marked in sets) / len(sets)
+            if saturated >= full - _AUC_LOSS:
+                return level
+    return 1.0
 
 
 def fit_slope(sets: Sequence[Marked]) -> float:
@@ -92,13 +107,14 @@ def fit_slope(sets: Sequence[Marked]) -> float:
 def table(sets: Sequence[Measured], calibration: Calibration) -> str:
     """The figures on the reporting halves as a Markdown table."""
     points = [_plain_score(calibration, calibration.threshold(point)) for point in ("balanced", "strict")]
+    least = 1 - calibration.accepted
     lines = [
         "| set | rows | AUC | specificity | sensitivity | BA | strict specificity | strict sensitivity | left out |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     columns: list[list[float]] = []
     for measured in sets:
-        marked = measured.reporting
+        marked = measured.reporting.at_least(least)
         row = [marked.auc(), marked.specificity(points[0]), marked.sensitivity(points[0])]
         row += [marked.balanced_accuracy(points[0]), marked.specificity(points[1]), marked.sensitivity(points[1])]
         columns.append(row)
@@ -127,6 +143,7 @@ def main() -> None:
     print(calibration)
     print(f"balanced: entailment {1 - _plain_score(calibration, BALANCED):.3f}")
     print(f"strict: entailment {1 - _plain_score(calibration, calibration.threshold('strict')):.3f}")
+    print(f"accepted: entailment {calibration.accepted:.2f}, a score of {calibration.least:.3f}")
     print(table(sets, calibration))
 
 

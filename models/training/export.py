@@ -20,6 +20,7 @@ import openvino as ov
 import torch
 from transformers import AutoModelForSequenceClassification
 
+from models.backends.matrix import make_matrix
 from models.backends.openvino import OpenvinoBackend
 from models.batching import padded_length
 from models.labels import head_of, read_names
@@ -27,7 +28,8 @@ from models.limits import Limits
 from models.pairs import Plan, Planner
 from models.tokens import WordPieceEncoder
 from models.training.rows import read_rows
-from models.types import EncodedPair, ModelError
+from models.training.trimmed import TrimmedBert
+from models.types import EncodedPair
 
 _NAMES = ("input_ids", "attention_mask", "token_type_ids")
 _SEED = 7
@@ -35,12 +37,7 @@ _SEED = 7
 
 def arrays(pair: EncodedPair) -> dict[str, Any]:
     """The pair as the model's inputs, shape (1, padded length), int64."""
-    length, size = padded_length(len(pair.input_ids)), len(pair.input_ids)
-    inputs = {name: np.zeros((1, length), dtype=np.int64) for name in _NAMES}
-    inputs["input_ids"][0, :size] = pair.input_ids
-    inputs["attention_mask"][0, :size] = 1
-    inputs["token_type_ids"][0, :size] = pair.token_type_ids
-    return inputs
+    return make_matrix([pair], padded_length(pair.length)).named()
 
 
 def real_pairs(encoder: WordPieceEncoder, paths: Sequence[Path], rows_each: int) -> list[EncodedPair]:
@@ -60,9 +57,9 @@ def real_pairs(encoder: WordPieceEncoder, paths: Sequence[Path], rows_each: int)
 
 def quantise(model: Any, pairs: Sequence[EncodedPair], alpha: float) -> ov.Model:
     """The checkpoint as an int8 OpenVINO model, activations calibrated on `pairs`. Raises ModelError."""
-    converted = ov.convert_model(model, example_input=arrays(pairs[0]))
-    if {port.get_any_name() for port in converted.inputs} != set(_NAMES):
-        raise ModelError(f"the checkpoint's inputs are not {', '.join(_NAMES)}: only BERT-style models can be exported")
+    converted = ov.convert_model(TrimmedBert(model), example_input=arrays(pairs[0]))
+    for port in converted.inputs:  # the converter gives some of them a number too
+        port.get_tensor().set_names(port.get_names() & set(_NAMES))
     quantised: ov.Model = nncf.quantize(
         converted,
         nncf.Dataset(pairs, arrays),

@@ -1,6 +1,6 @@
 """The figure: how well scores tell unsupported rows from supported ones."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,11 +24,16 @@ class Marked:
         """Mean of specificity and sensitivity, 0..1."""
         return (self.specificity(threshold) + self.sensitivity(threshold)) / 2
 
+    def at_least(self, least: float) -> "Marked":
+        """The same where no number is below `least`."""
+        return Marked(
+            good=tuple(max(least, value) for value in self.good), bad=tuple(max(least, value) for value in self.bad)
+        )
+
     def auc(self) -> float:
         """Area under the ROC curve, 0..1; ties count half."""
         wins = sum(
-            bisect_left(self.good, value) + 0.5 * (_upper(self.good, value) - bisect_left(self.good, value))
-            for value in self.bad
+            (bisect_left(self.good, value) + bisect_right(self.good, value)) / 2 for value in self.bad
         )
         return wins / (len(self.good) * len(self.bad))
 
@@ -56,10 +61,3 @@ def strict_point(sets: Sequence[Marked], specificity: float) -> float:
         if sum(marked.specificity(threshold) for marked in sets) >= specificity * len(sets):
             return threshold
     return 1.0
-
-
-def _upper(values: Sequence[float], value: float) -> int:
-    low = bisect_left(values, value)
-    while low < len(values) and values[low] == value:
-        low += 1
-    return low

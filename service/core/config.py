@@ -103,10 +103,15 @@ class Settings(BaseSettings):
     """File that `assay calibrate` wrote for the model; without one another model has no `strict` threshold."""
     threshold: str = "strict"
     """Operating threshold: `strict` (95% specificity per response), `balanced` (0.5), or a number in 0..1."""
-    max_pairs: Annotated[int, Field(ge=1)] = 1_024
-    """Most (window, claim) pairs of one row; beyond it the row is `unscored(too_many_pairs)`."""
+    nli_languages: str | None = None
+    """Languages that the model reads, as `en,de`; a response in another is `unscored(language)`. Unset: English for the
+    bundled model, any for another. Empty: any."""
+    max_pairs: Annotated[int, Field(ge=1)] = 4_096
+    """Most (window, claim) pairs that one row may need; beyond it the row is `unscored(too_many_pairs)`."""
+    pair_cache: Annotated[int, Field(ge=0)] = 16_384
+    """Pairs whose answers a worker remembers, about 0.5 kB each. Worth more where answers or passages recur; 0: none."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """Inference threads of one worker; 0 takes all physical cores. With N workers on a machine, cores / N."""
+    """Inference threads of one worker; 0 takes one for each physical core. With N workers on a machine, cores / N."""
     take_rows: Annotated[int, Field(ge=1, le=1_000)] = 64
     """Most rows a worker takes at once."""
     take_tokens: Annotated[int, Field(ge=1)] = 60_000

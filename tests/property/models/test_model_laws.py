@@ -13,10 +13,12 @@ from models.aggregate import judge_claim
 from models.batching import make_batches, padded_length
 from models.calibrate import Calibration
 from models.claims import split_claims
+from models.limits import Limits
+from models.pairs import Plan, Planner
 from models.sentences import split_sentences
 from models.softmax import softmax
 from models.types import Context, Item, Probability, Scored, Verdict
-from models.windows import make_windows, read_source
+from models.windows import cut_sentences, read_source
 from tests.unit.models.support import WordEncoder, word_scorer
 
 # Prose-like text out of pieces that have broken splitters: marks, line ends, astral and combining characters.
@@ -95,9 +97,9 @@ def test_claim_spans_round_trip(response: str) -> None:
 @LAW
 @given(TEXTS, st.integers(1, 40))
 def test_windows_cover_and_fit(text: str, budget: int) -> None:
-    """Windows fit the budget, cover every code point and token, advance, and none holds only what the last one had."""
+    """Sentences fit the budget, cover every code point and token, advance, and none holds only what the last one had."""
     encoded = WordEncoder().encode(text)
-    windows = make_windows(read_source(text, encoded), budget)
+    windows = cut_sentences(read_source(text, encoded), budget)
     assert bool(windows) == bool(encoded.ids)
     assert all(0 < window.last - window.first <= budget for window in windows)
     if windows:
@@ -109,12 +111,46 @@ def test_windows_cover_and_fit(text: str, budget: int) -> None:
 
 
 @LAW
+@given(TEXTS, TEXTS, TEXTS)
+def test_added_text_takes_no_window_away(context: str, more: str, response: str) -> None:
+    """All that a claim could be supported by is still read when text comes before, after or beside the context."""
+
+    def read(*contexts: str) -> list[set[bytes]]:
+        planner = Planner(encoder=WordEncoder(), limits=Limits(window=20, least_window=4, max_length=64))
+        given_contexts = tuple(Context(id="", text=text) for text in contexts)
+        plan = planner.plan(Item(response=response, contexts=given_contexts))
+        return [{reading.ids for reading in claim.readings} for claim in plan.claims] if isinstance(plan, Plan) else []
+
+    alone = read(context)
+    for changed in (read(f"{context}\n\n{more}"), read(f"{more}\n\n{context}"), read(more, context), read(context, more)):
+        assert all(before <= after for before, after in zip(alone, changed, strict=bool(alone)))
+
+
+@LAW
+@given(st.lists(TEXTS, min_size=1, max_size=4), TEXTS)
+def test_early_end_is_the_exhaustive_scan(contexts: list[str], response: str) -> None:
+    """Ending a claim at the first accepted window gives score, verdict and evidence of reading every window."""
+    item = Item(
+        response=response, contexts=tuple(Context(id=str(index), text=text) for index, text in enumerate(contexts))
+    )
+    short, full = (word_scorer(exhaustive=exhaustive).score([item], lambda: None)[0] for exhaustive in (False, True))
+    if isinstance(full, Scored):
+        assert isinstance(short, Scored)
+        assert (short.score, short.claims) == (full.score, full.claims)
+        assert short.pairs <= full.pairs
+    else:
+        assert short == full
+
+
+@LAW
 @given(st.lists(st.integers(1, 512), max_size=60), st.integers(1, 4096))
 def test_batches_hold_each_pair_once(lengths: list[int], budget: int) -> None:
     """Each pair is in one batch, padded as it alone would be, and no batch of several is over budget."""
     batches = make_batches(lengths, budget)
     assert sorted(index for batch in batches for index in batch.indices) == list(range(len(lengths)))
-    for batch in batches:
+    spread = make_batches(lengths, budget, lanes=4)
+    assert sorted(index for batch in spread for index in batch.indices) == list(range(len(lengths)))
+    for batch in [*batches, *spread]:
         assert {padded_length(lengths[index]) for index in batch.indices} == {batch.padded_length}
         assert len(batch.indices) == 1 or len(batch.indices) * batch.padded_length <= budget
 
@@ -205,5 +241,5 @@ def test_items_do_not_touch_each_other(texts: list[tuple[str, str]]) -> None:
 def test_a_million_characters_take_seconds(text: str) -> None:
     """Splitting and windowing are linear in the text, whatever it is made of."""
     begun = time.monotonic()
-    make_windows(read_source(text, WordEncoder().encode(text)), 128)
+    cut_sentences(read_source(text, WordEncoder().encode(text)), 128)
     assert time.monotonic() - begun < 30

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from models.calibrate import Calibration
 from models.limits import Limits
 from models.nli import NliParts, NliScorer
-from models.tokens import Encoded
-from models.types import EncodedPair, NotFiniteError, Probability
+from models.phrases import FUNCTION_WORDS
+from models.tokens import Encoded, count, pack, unpack
+from models.types import EncodedPair, NotFiniteError, Probability, TokenIds
 
-EVEN = Calibration(slope=1.0, intercept=0.0, strict=0.8)
+EVEN = Calibration(slope=1.0, intercept=0.0, strict=0.8, accepted=0.9)
 SEPARATOR = 1
 
 
@@ -20,9 +21,11 @@ class WordEncoder:
 
     digest = "words"
     specials = 3
+    unknown = None
 
     def __init__(self) -> None:
         self.encoded: list[str] = []
+        self.fillers = frozenset(map(self.id, [*FUNCTION_WORDS, *".,;:!?"]))
 
     def encode(self, text: str) -> Encoded:
         """All tokens of `text`."""
@@ -41,13 +44,14 @@ class WordEncoder:
 
     def id(self, word: str) -> int:
         """The id of one word, above the special ones."""
-        return 10 + int.from_bytes(hashlib.sha256(word.lower().encode()).digest()[:6], "big")
+        return 10 + int.from_bytes(hashlib.sha256(word.lower().encode()).digest()[:3], "big")
 
-    def join(self, window: Sequence[int], claim: Sequence[int]) -> EncodedPair:
+    def join(self, window: TokenIds, claim: TokenIds) -> EncodedPair:
         """0 window 1 claim 1."""
+        end = pack([SEPARATOR])
         return EncodedPair(
-            input_ids=(0, *window, SEPARATOR, *claim, SEPARATOR),
-            token_type_ids=(0,) * (len(window) + 2) + (1,) * (len(claim) + 1),
+            input_ids=pack([0]) + window + end + claim + end,
+            token_type_ids=bytes(count(window) + 2) + b"\1" * (count(claim) + 1),
         )
 
 
@@ -66,15 +70,18 @@ class WordBackend:
         return [self._one(pair) for pair in pairs]
 
     def _one(self, pair: EncodedPair) -> Probability:
-        at = pair.input_ids.index(SEPARATOR)
-        window, claim = set(pair.input_ids[1:at]), set(pair.input_ids[at + 1 : -1])
+        ids = list(unpack(pair.input_ids))
+        at = ids.index(SEPARATOR)
+        window, claim = set(ids[1:at]), set(ids[at + 1 : -1])
         if self.poison in claim:
             raise NotFiniteError
         share = len(claim & window) / len(claim)
         return Probability(entailment=share, neutral=1 - share, contradiction=0.0)
 
 
-def word_scorer(backend: WordBackend | None = None, limits: Limits | None = None) -> NliScorer:
+def word_scorer(
+    backend: WordBackend | None = None, limits: Limits | None = None, *, exhaustive: bool = False, cache: int = 0
+) -> NliScorer:
     """An NLI scorer that reads words."""
     return NliScorer(
         NliParts(
@@ -83,5 +90,7 @@ def word_scorer(backend: WordBackend | None = None, limits: Limits | None = None
             calibration=EVEN,
             weights_digest="none",
             limits=limits or Limits(window=20, least_window=4, max_length=64),
+            exhaustive=exhaustive,
+            cache=cache,
         )
     )

@@ -1,5 +1,6 @@
 """The calibration: monotone, bounded, and refused when it is not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,21 @@ def test_made_for_another_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="made for another model"):
         load_calibration(tmp_path / "c.json", "other")
     (tmp_path / "c.json").write_text('{"slope": 1, "intercept": 0, "strict": 0.8}')
-    assert load_calibration(tmp_path / "c.json", "other") == EVEN
+    assert load_calibration(tmp_path / "c.json", "other") == replace(EVEN, accepted=1.0)
+
+
+def test_accepted_is_all_alike() -> None:
+    """Entailment from the accepted level on gives the least score; a threshold at or below it would flag everything."""
+    assert EVEN.score(0.9) == EVEN.score(0.97) == EVEN.least < EVEN.score(0.89)
+    with pytest.raises(ModelError, match="least score"):
+        EVEN.threshold(0.09)
+
+
+@pytest.mark.parametrize("accepted", [0.0, 0.5, 1.1])
+def test_only_supported_claims_are_accepted(accepted: float) -> None:
+    """A level at which a claim would not be supported cannot settle it."""
+    with pytest.raises(ModelError, match="calibrate again"):
+        replace(EVEN, accepted=accepted)
 
 
 def test_strict_is_unknown_without_calibration() -> None:

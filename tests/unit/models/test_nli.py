@@ -93,21 +93,13 @@ def test_long_claim_gets_smaller_windows() -> None:
     context = " ".join(f"Line {number} is here." for number in range(20))
     outcome = word_scorer(backend).score([item(long_claim, context)], lambda: None)[0]
     assert isinstance(outcome, Scored)
-    assert max(len(pair.input_ids) for pair in backend.calls[0]) <= 64
+    assert max(pair.length for call in backend.calls for pair in call) <= 64
 
 
 def test_claim_too_long() -> None:
     """A claim that leaves no room for a window is never cut: the item is unscored."""
     claim = " ".join(f"word{number}" for number in range(60))
     assert score(claim) == Unscored(reason=UnscoredReason.CLAIM_TOO_LONG)
-
-
-def test_too_many_pairs() -> None:
-    """An item over its cost is unscored, and the model is not asked."""
-    backend = WordBackend()
-    scorer = word_scorer(backend, Limits(window=20, least_window=4, max_length=64, max_pairs=1))
-    outcomes = scorer.score([item("The shop opens. The shop closes.")], lambda: None)
-    assert (outcomes, backend.calls) == ([Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)], [])
 
 
 def test_same_pair_is_read_once() -> None:

@@ -1,24 +1,32 @@
-"""Windows: cover, fit and overlap."""
+"""Windows: every sentence, and the runs that say more of a claim than their parts."""
 
 from itertools import pairwise
 
-from models.windows import make_windows, read_source
+from models.windows import LONGEST_RUN, cut_sentences, join_windows, make_runs, read_source
 from tests.unit.models.support import WordEncoder
 
 
 def cut(text: str, budget: int) -> list[str]:
     source = read_source(text, WordEncoder().encode(text))
-    return [text[window.start : window.end] for window in make_windows(source, budget)]
+    return [text[window.start : window.end] for window in cut_sentences(source, budget)]
 
 
-def test_short_context_is_one_window() -> None:
-    """A context that fits is read whole."""
-    assert cut(" One two. Three four. ", 20) == [" One two. Three four. "]
+def runs(text: str, claim: str, budget: int = 20) -> list[str]:
+    """The texts of the runs for that claim, every word of which counts."""
+    encoder = WordEncoder()
+    encoded = encoder.encode(text)
+    source = read_source(text, encoded)
+    sentences = cut_sentences(source, budget)
+    words = set(encoder.encode(claim).ids)
+    shared = [frozenset(encoded.ids[window.first : window.last]) & words for window in sentences]
+    found = make_runs(sentences, shared, budget)
+    joined = [join_windows(source, sentences[first], sentences[last]) for first, last, _ in found]
+    return [text[window.start : window.end] for window in joined]
 
 
-def test_windows_share_a_sentence() -> None:
-    """A window begins with the last sentence of the one before."""
-    assert cut("Aa bb. Cc dd. Ee ff.", 6) == ["Aa bb. Cc dd. ", "Cc dd. Ee ff."]
+def test_each_sentence_is_a_window() -> None:
+    """A context is cut between sentences; the space after one belongs to it."""
+    assert cut(" One two. Three four. ", 20) == [" One two. ", "Three four. "]
 
 
 def test_long_sentence_is_cut_with_overlap() -> None:
@@ -30,11 +38,35 @@ def test_long_sentence_is_cut_with_overlap() -> None:
     assert {word for window in windows for word in window.split()} == set(words)
 
 
-def test_no_window_repeats_the_one_before() -> None:
-    """Where two sentences do not fit together, none is read twice."""
-    assert cut("Aa bb cc dd ee. Ff gg hh ii jj.", 7) == ["Aa bb cc dd ee. ", "Ff gg hh ii jj."]
-
-
 def test_nothing_to_read() -> None:
     """A context without tokens has no windows."""
     assert cut("   ", 8) == []
+
+
+def test_run_needs_something_of_each_end() -> None:
+    """Neighbours are read together where each holds a word of the claim that the other lacks."""
+    text = "The tower is old. It was built in Paris. Rain fell."
+    assert runs(text, "tower Paris") == ["The tower is old. It was built in Paris. "]
+    assert runs(text, "tower old") == []
+    assert runs("The tower is old. The tower is in Paris.", "tower Paris") == []
+
+
+def test_run_reaches_over_one_sentence() -> None:
+    """Three sentences are a run where first and last hold what the others lack; four never are."""
+    text = "The tower stands. Nobody came. It is blue. Rain fell."
+    assert runs(text, "tower blue") == ["The tower stands. Nobody came. It is blue. "]
+    assert runs(text, "tower rain") == []
+    assert LONGEST_RUN == 3
+
+
+def test_run_fits_the_window() -> None:
+    """Neighbours that together are longer than a window are not read together."""
+    text = "The tower stands. It is blue."
+    assert runs(text, "tower blue", budget=7) == []
+    assert runs(text, "tower blue", budget=8) == [text]
+
+
+def test_pieces_of_one_sentence_make_no_run() -> None:
+    """Windows that overlap are not joined: their text would be longer than a window."""
+    text = " ".join(f"w{number}" for number in range(12))
+    assert runs(text, "w1 w7", budget=8) == []

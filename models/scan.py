@@ -1,0 +1,101 @@
+"""The scan: reads the windows of claims, the most relevant first, each claim's until one is accepted.
+
+What comes out is what reading every window would give, the same to the bit: entailment from the accepted level on is all
+alike (models/aggregate.py), and a pair's answer does not depend on its company (models/batching.py).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from models.pair_cache import PairCache, PairKey
+from models.pairs import PlannedClaim
+from models.tokens import Encoder
+from models.types import NliBackend, Probability
+
+# Windows of a claim that are read at once: more each time, since what the first ones do not settle few later ones do.
+_FIRST_LOOK = 1
+_GROWTH = 2
+
+
+@dataclass(kw_only=True, slots=True)
+class ClaimScan:
+    """How far one claim was read."""
+
+    planned: PlannedClaim
+    found: list[Probability] = field(default_factory=list)  # of its readings, from the first on
+    settled: bool = False  # the last one found is accepted, or there is no other
+
+    def next_keys(self, count: int) -> list[PairKey]:
+        """The pairs to read next."""
+        at = len(self.found)
+        return [(reading.ids, self.planned.ids) for reading in self.planned.readings[at : at + count]]
+
+    def take(self, answers: Iterable[Probability], accepted: float) -> None:
+        """Takes the answers to what was read next, up to the first that is accepted."""
+        for answer in answers:
+            self.found.append(answer)
+            if answer.entailment >= accepted:
+                self.settled = True
+                return
+        self.settled = len(self.found) == len(self.planned.readings)
+
+
+@dataclass(kw_only=True, slots=True)
+class ItemScan:
+    """The claims of one item that are to be checked; `claims` has one for each of the plan, None for the others."""
+
+    claims: tuple[ClaimScan | None, ...]
+    given_up: bool = False  # it needs more pairs than it may
+
+    @property
+    def open(self) -> list[ClaimScan]:
+        """The claims that are not settled; none once it was given up."""
+        return [] if self.given_up else [claim for claim in self.claims if claim and not claim.settled]
+
+    @property
+    def pairs(self) -> int:
+        """The pairs that decided, so far."""
+        return sum(len(claim.found) for claim in self.claims if claim)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reader:
+    """Reads pairs, each once."""
+
+    backend: NliBackend
+    encoder: Encoder
+    cache: PairCache
+    accepted: float  # entailment that settles a claim; above 1 reads everything
+    max_pairs: int  # that one item may need
+
+    def read(self, items: Sequence[ItemScan], progress: Callable[[], None]) -> None:
+        """Reads until every claim of every item is settled or its item is given up. Raises NotFiniteError."""
+        known: dict[PairKey, Probability] = {}
+        look = _FIRST_LOOK
+        while claims := [(item, claim) for item in items for claim in item.open]:
+            # No more than it takes to know that an item needs too many.
+            asked = [(claim, claim.next_keys(min(look, self.max_pairs + 1 - item.pairs))) for item, claim in claims]
+            self._learn((key for _, keys in asked for key in keys), known, progress)
+            for claim, keys in asked:
+                claim.take((known[key] for key in keys), self.accepted)
+            for item in items:
+                item.given_up = item.given_up or item.pairs > self.max_pairs
+            look *= _GROWTH
+
+    def _learn(
+        self, keys: Iterable[PairKey], known: dict[PairKey, Probability], progress: Callable[[], None]
+    ) -> None:
+        missing: dict[PairKey, None] = {}
+        for key in keys:
+            if key not in known:
+                remembered = self.cache.get(key)
+                if remembered is None:
+                    missing[key] = None
+                else:
+                    known[key] = remembered
+        if not missing:
+            return
+        encoded = [self.encoder.join(window, claim) for window, claim in missing]
+        for key, answer in zip(missing, self.backend.predict(encoded, progress), strict=True):
+            known[key] = answer
+            self.cache.put(key, answer)
