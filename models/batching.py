@@ -52,8 +52,7 @@ def make_batches(lengths: Sequence[int], token_budget: int, lanes: int = 1) -> l
     for bucket in sorted(buckets, reverse=True):
         counts = row_counts(bucket, token_budget)
         fitting = [rows for rows in counts if rows * bucket <= share] or [1]
-        for part in _parts(buckets[bucket], fitting):
-            batches.append(Batch(indices=tuple(part), padded_length=bucket))
+        batches += [Batch(indices=tuple(part), padded_length=bucket) for part in _parts(buckets[bucket], fitting)]
     return batches
 
 

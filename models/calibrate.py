@@ -26,7 +26,9 @@ class Calibration:
     slope: float  # positive: how sharply the score turns at the balanced point
     intercept: float  # puts the balanced point at 0.5
     strict: float | None  # the score at 95% specificity per response on development data; 0.5..1, None: not known
-    accepted: float = 1.0  # entailment from which a window settles a claim and no other need be read; more is not better
+    accepted: float = (
+        1.0  # entailment from which a window settles a claim and no other need be read; more is not better
+    )
 
     def __post_init__(self) -> None:
         if not (self.slope > 0 and math.isfinite(self.slope) and math.isfinite(self.intercept)):

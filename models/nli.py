@@ -3,7 +3,8 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
 from models.aggregate import AGGREGATION_VERSION, judge_claim, judge_response
@@ -28,6 +29,8 @@ from models.types import (
     Verdict,
 )
 from models.windows import WINDOWS_VERSION
+
+_Planned = Plan | NotApplicable | Unscored
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,21 +90,27 @@ class NliScorer:
         Pairs that recur, within an item or between items, are read once. Items whose pairs the model answers with NaN
         or infinity are unscored; the others are not touched by it. Raises ModelError when the model cannot be run.
         """
+        size = self._parts.backend.group or max(1, len(items))
+        groups = [items[at : at + size] for at in range(0, len(items), size)]
         planner = Planner(
             encoder=self._parts.encoder, limits=self._parts.limits, languages=frozenset(self._parts.languages)
         )
-        plans = [planner.plan(item) for item in items]
-        scans = [_scan(plan) if isinstance(plan, Plan) else None for plan in plans]
+        return [
+            outcome for group, plans in _ahead(groups, planner.plan) for outcome in self._score(group, plans, progress)
+        ]
+
+    def _score(self, items: Sequence[Item], plans: Sequence[_Planned], progress: Callable[[], None]) -> list[Outcome]:
+        scans = {index: _scan(plan) for index, plan in enumerate(plans) if isinstance(plan, Plan)}
         try:
-            self._reader.read([scan for scan in scans if scan], progress)
+            self._reader.read(list(scans.values()), progress)
         except NotFiniteError:
             return [self._alone(item, plan, progress) for item, plan in zip(items, plans, strict=True)]
         return [
-            self._outcome(item, plan, scan) if isinstance(plan, Plan) and scan else plan
-            for item, plan, scan in zip(items, plans, scans, strict=True)
+            self._outcome(item, plan, scans[index]) if isinstance(plan, Plan) else plan
+            for index, (item, plan) in enumerate(zip(items, plans, strict=True))
         ]
 
-    def _alone(self, item: Item, plan: Plan | NotApplicable | Unscored, progress: Callable[[], None]) -> Outcome:
+    def _alone(self, item: Item, plan: _Planned, progress: Callable[[], None]) -> Outcome:
         """The outcome of one item whose call met a NaN, its own or a neighbour's."""
         if not isinstance(plan, Plan):
             return plan
@@ -140,6 +149,19 @@ class NliScorer:
             probability=read.found[judgement.deciding],
             evidence=_evidence(item, planned.readings[judgement.deciding]),
         )
+
+
+def _ahead(
+    groups: Sequence[Sequence[Item]], plan: Callable[[Item], _Planned]
+) -> Iterator[tuple[Sequence[Item], list[_Planned]]]:
+    """Each group with its plans; those of the next are made while the caller reads this one."""
+    if len(groups) < 2:  # noqa: PLR2004 - there is no next one
+        yield from ((group, [plan(item) for item in group]) for group in groups)
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="plan") as thread:
+        coming = [thread.submit(lambda each: [plan(item) for item in each], group) for group in groups]
+        for group, plans in zip(groups, coming, strict=True):
+            yield group, plans.result()
 
 
 def _scan(plan: Plan) -> ItemScan:

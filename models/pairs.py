@@ -135,9 +135,7 @@ class Planner:
                 source=source,
                 windows=tuple(windows),
                 ids=tuple(self._read(text, source, window) for window in windows),
-                words=tuple(
-                    frozenset(source.encoded.ids[window.first : window.last]) - fillers for window in windows
-                ),
+                words=tuple(frozenset(source.encoded.ids[window.first : window.last]) - fillers for window in windows),
             )
         return sentences
 

@@ -82,9 +82,7 @@ class Reader:
                 item.given_up = item.given_up or item.pairs > self.max_pairs
             look *= _GROWTH
 
-    def _learn(
-        self, keys: Iterable[PairKey], known: dict[PairKey, Probability], progress: Callable[[], None]
-    ) -> None:
+    def _learn(self, keys: Iterable[PairKey], known: dict[PairKey, Probability], progress: Callable[[], None]) -> None:
         missing: dict[PairKey, None] = {}
         for key in keys:
             if key not in known:

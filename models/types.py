@@ -143,6 +143,10 @@ class NliBackend(Protocol):
     def attributes(self) -> Mapping[str, str]:
         """What does not change the scores by design: runtime, its version, device, processor features."""
 
+    @property
+    def group(self) -> int:
+        """Items to read together while the next ones are prepared; 0: all of a call, where that shares the processor."""
+
     def predict(self, pairs: Sequence[EncodedPair], progress: Callable[[], None]) -> list[Probability]:
         """One probability per pair, in order; calls `progress` after each batch. Raises NotFiniteError."""
 

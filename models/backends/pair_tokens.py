@@ -57,7 +57,7 @@ class PairEncoder:
         self._tokenizer.no_padding()
         # A text that spells a special token, such as "</s>", is text: the pair must end where we end it.
         self._tokenizer.encode_special_tokens = True
-        self._unknown = loaded.unk_token_id
+        self._unknown: int | None = loaded.unk_token_id
         self._reserved = frozenset(loaded.all_special_ids) - {self._unknown}
         self._fillers = filler_tokens(self._tokenizer, self._unknown)
         self._layout = _read_layout(self._tokenizer, checkpoint.name)

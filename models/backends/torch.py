@@ -18,6 +18,7 @@ from models.types import EncodedPair, ModelError, Probability
 
 # Padded tokens that one inference holds: on a processor few, so that large models too report progress often.
 _BATCH_TOKENS = {"cpu": 1024, "cuda": 65_536}
+_GROUP = {"cpu": 0, "cuda": 64}
 # Batches whose answers are not yet fetched: a GPU reads one while the next is made.
 _AHEAD = {"cpu": 0, "cuda": 3}
 
@@ -56,6 +57,11 @@ class TorchBackend:
     def attributes(self) -> Mapping[str, str]:
         """Runtime, versions, device, and the model by name."""
         return self._attributes
+
+    @property
+    def group(self) -> int:
+        """All on a processor; on a GPU as many as keep it busy while the next are prepared."""
+        return _GROUP[self._device]
 
     @property
     def dtype(self) -> str:
@@ -98,7 +104,9 @@ class TorchBackend:
             inputs["token_type_ids"] = matrix.token_type_ids
         try:
             with torch.inference_mode():
-                logits = self._model(**{name: self._move(torch.from_numpy(array)) for name, array in inputs.items()}).logits
+                logits = self._model(
+                    **{name: self._move(torch.from_numpy(array)) for name, array in inputs.items()}
+                ).logits
         except Exception as error:  # the runtime's boundary
             raise ModelError(f"the model could not be run: {error}") from error
         answer: torch.Tensor = logits

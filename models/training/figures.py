@@ -32,9 +32,7 @@ class Marked:
 
     def auc(self) -> float:
         """Area under the ROC curve, 0..1; ties count half."""
-        wins = sum(
-            (bisect_left(self.good, value) + bisect_right(self.good, value)) / 2 for value in self.bad
-        )
+        wins = sum((bisect_left(self.good, value) + bisect_right(self.good, value)) / 2 for value in self.bad)
         return wins / (len(self.good) * len(self.bad))
 
 

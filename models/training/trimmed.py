@@ -13,14 +13,16 @@ from torch.nn.functional import scaled_dot_product_attention
 from models.types import ModelError
 
 
-class TrimmedBert(Module):
+class TrimmedBert(Module):  # type: ignore[misc]
     """Logits of shape (pairs, labels) from ids, mask and types of shape (pairs, tokens)."""
 
     def __init__(self, model: Any) -> None:
         """Takes a `BertForSequenceClassification`. Raises ModelError for another architecture."""
         super().__init__()
         if model.config.model_type != "bert":
-            raise ModelError(f"the checkpoint is a {model.config.model_type} model: only BERT-style ones can be exported")
+            raise ModelError(
+                f"the checkpoint is a {model.config.model_type} model: only BERT-style ones can be exported"
+            )
         self._model = model
         self._heads = int(model.config.num_attention_heads)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from models.backends.openvino import OpenvinoBackend
+from models.backends.openvino import BATCH_TOKENS, PREPARED_SHAPES, OpenvinoBackend
+from models.batching import PADDED_LENGTHS, make_batches, row_counts
 from models.load import BUNDLED, ScorerConfig, load_scorer
-from models.tokens import WordPieceEncoder
+from models.tokens import WordPieceEncoder, pack, unpack
 from models.types import (
     Context,
     EncodedPair,
@@ -21,7 +22,7 @@ from models.types import (
     UnscoredReason,
     Verdict,
 )
-from models.windows import make_windows, read_source
+from models.windows import cut_sentences, read_source
 
 # Processors round int8 products differently; other weights differ by far more.
 TOLERANCE = 0.03
@@ -60,7 +61,7 @@ def item(response: str, *contexts: str) -> Item:
 
 
 def pair(encoder: WordPieceEncoder, premise: str, hypothesis: str) -> EncodedPair:
-    return encoder.join(encoder.encode(premise).ids, encoder.encode(hypothesis).ids)
+    return encoder.join(pack(encoder.encode(premise).ids), pack(encoder.encode(hypothesis).ids))
 
 
 @pytest.mark.parametrize("hypothesis", GOLDEN)
@@ -91,7 +92,7 @@ def test_progress_after_each_batch(encoder: WordPieceEncoder, backend: OpenvinoB
 
 def test_nan_is_an_error(encoder: WordPieceEncoder, backend: OpenvinoBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     """A NaN from the runtime is never a probability."""
-    monkeypatch.setattr(backend, "_infer", lambda pairs, _length: [[float("nan"), 0.0, 0.0]] * len(pairs))
+    monkeypatch.setattr(backend, "_finish", lambda _lane: [[float("nan"), 0.0, 0.0]])
     with pytest.raises(NotFiniteError):
         backend.predict([pair(encoder, PREMISE, "Paris.")], lambda: None)
 
@@ -99,7 +100,7 @@ def test_nan_is_an_error(encoder: WordPieceEncoder, backend: OpenvinoBackend, mo
 def test_too_long_a_pair_is_refused(backend: OpenvinoBackend) -> None:
     """The backend cuts nothing: more tokens than the model has positions are refused."""
     with pytest.raises(ValueError, match="longest padded length"):
-        backend.predict([EncodedPair(input_ids=(101,) * 513, token_type_ids=(0,) * 513)], lambda: None)
+        backend.predict([EncodedPair(input_ids=pack([101] * 513), token_type_ids=bytes(513))], lambda: None)
 
 
 def test_labels_come_from_the_config(tmp_path: Path) -> None:
@@ -125,15 +126,43 @@ def test_tokenizer_is_missing(tmp_path: Path) -> None:
 def test_pair_is_joined_as_trained(encoder: WordPieceEncoder) -> None:
     """[CLS] window [SEP] claim [SEP], the claim and its [SEP] of type 1."""
     joined = pair(encoder, "a", "b c")
-    assert (joined.input_ids[0], joined.input_ids[2], joined.input_ids[-1]) == (101, 102, 102)
-    assert joined.token_type_ids == (0, 0, 0, 1, 1, 1)
+    ids = unpack(joined.input_ids)
+    assert (ids[0], ids[2], ids[-1]) == (101, 102, 102)
+    assert joined.token_type_ids == bytes((0, 0, 0, 1, 1, 1))
+
+
+def test_text_that_spells_a_special_token_is_text(encoder: WordPieceEncoder) -> None:
+    """A response cannot end the pair early by spelling the model's separator."""
+    assert {101, 102}.isdisjoint(encoder.encode("The shop [SEP] opens. [CLS]").ids)
+
+
+def test_threads_change_nothing(encoder: WordPieceEncoder, backend: OpenvinoBackend) -> None:
+    """A pair's answer is the same by one thread as by several."""
+    words = PREMISE.split()
+    pairs = [pair(encoder, " ".join(words * (1 + at % 20)), " ".join(words[: 1 + at % 8])) for at in range(60)]
+    alone = OpenvinoBackend(BUNDLED, threads=1).predict(pairs, lambda: None)
+    together = backend.predict(pairs, lambda: None)
+    assert [one.entailment for one in alone] == pytest.approx([one.entailment for one in together], abs=1e-5)
+
+
+def test_nothing_is_prepared_while_pairs_are_read(encoder: WordPieceEncoder, backend: OpenvinoBackend) -> None:
+    """Every shape that traffic can ask for was read at the start: no pair waits for the runtime to make one ready."""
+    shapes = {(length, rows) for length in PADDED_LENGTHS for rows in row_counts(length, BATCH_TOKENS)}
+    lengths = [3 + at * 7 % 505 for at in range(700)]
+    asked = {
+        (batch.padded_length, len(batch.indices))
+        for count in (1, 2, 3, 50, 700)
+        for batch in make_batches(lengths[:count], BATCH_TOKENS, lanes=2)
+    }
+    assert asked <= shapes
+    assert len(shapes) * 2 <= PREPARED_SHAPES
 
 
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "word " * 200_000, "😀" * 100_000, "漢" * 100_000, "." * 200_000])
 def test_large_contexts_are_covered(encoder: WordPieceEncoder, text: str) -> None:
     """Windows of real tokens fit, and cover the context to its end, in seconds."""
     begun = time.monotonic()
-    windows = make_windows(read_source(text, encoder.encode(text)), 128)
+    windows = cut_sentences(read_source(text, encoder.encode(text)), 128)
     assert (windows[0].start, windows[-1].end) == (0, len(text))
     assert all(window.last - window.first <= 128 for window in windows)
     assert time.monotonic() - begun < 30
@@ -149,7 +178,7 @@ def test_supported_and_unsupported(scorer: Scorer) -> None:
     assert scored.claims[0].verdict is Verdict.NOT_CHECKABLE
     evidence = scored.claims[1].evidence
     assert evidence is not None
-    assert (evidence.context_index, evidence.text) == (1, PREMISE)
+    assert (evidence.context_index, evidence.text) == (1, "France's capital city is Paris.")
 
 
 def test_claim_beyond_the_model_is_unscored(scorer: Scorer) -> None:
@@ -159,12 +188,28 @@ def test_claim_beyond_the_model_is_unscored(scorer: Scorer) -> None:
     assert isinstance(outcomes[1], Scored)
 
 
-def test_a_megabyte_costs_too_many_pairs(scorer: Scorer) -> None:
-    """A context that would take minutes is refused before the model is asked."""
+def test_a_megabyte_is_read_within_bounds(scorer: Scorer) -> None:
+    """A megabyte of one sentence is one pair; one of many that support nothing is refused after as many as may be."""
     begun = time.monotonic()
-    outcome = scorer.score([item("Paris is big.", "Some words here. " * 60_000)], lambda: None)[0]
-    assert outcome == Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
+    same = scorer.score([item("Paris is big.", "Some words here. " * 60_000)], lambda: None)[0]
+    assert isinstance(same, Scored)
+    assert same.pairs == 1
+    bounded = load_scorer(ScorerConfig(threads=2, max_pairs=64))
+    many = "".join(f"The bus number {number} was late on Monday. " for number in range(25_000))
+    assert bounded.score([item("It snowed in Tokyo.", many)], lambda: None) == [
+        Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
+    ]
     assert time.monotonic() - begun < 30
+
+
+def test_another_language_is_not_guessed(scorer: Scorer) -> None:
+    """A response, or contexts, in a language that the model does not read are unscored; so is a word it cannot know."""
+    german = "Frankreichs Hauptstadt ist Paris, und Lyon ist eine andere Stadt in diesem Land."
+    outcomes = scorer.score(
+        [item(german, PREMISE), item("Paris is the capital.", german), item("x" * 1_000_000, PREMISE)], lambda: None
+    )
+    assert outcomes == [Unscored(reason=UnscoredReason.LANGUAGE)] * 3
+    assert isinstance(scorer.score([item("Paris is the capital.", german, PREMISE)], lambda: None)[0], Scored)
 
 
 def test_fingerprint_is_stable(scorer: Scorer) -> None:

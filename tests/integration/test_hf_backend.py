@@ -19,6 +19,7 @@ from models.backends.torch import TorchBackend
 from models.claims import plain
 from models.labels import head_of, read_names
 from models.load import ScorerConfig, load_scorer
+from models.tokens import pack, unpack
 from models.types import Context, EncodedPair, Item, NotFiniteError, Scored, Unscored, UnscoredReason
 from tests.checkpoints import FAMILIES, NLI, POSITIONS, edit_json, keep_sentencepiece_only, save_checkpoint
 
@@ -72,7 +73,7 @@ def load(folder: Path, threads: int = 0) -> tuple[PairEncoder, TorchBackend]:
 
 
 def pair(encoder: PairEncoder, window: str, claim: str) -> EncodedPair:
-    return encoder.join(encoder.encode(window).ids, encoder.encode(claim).ids)
+    return encoder.join(pack(encoder.encode(window).ids), pack(encoder.encode(claim).ids))
 
 
 def reference(folder: Path, pairs: list[tuple[str, str]]) -> "np.typing.NDArray[np.float32]":
@@ -169,7 +170,7 @@ def test_tokens_leave_the_space_before_them_out(folders: Folders, family: str) -
 def test_text_that_spells_a_special_token_is_text(folders: Folders, family: str, sign: str) -> None:
     """A response cannot end the pair early by spelling the model's separator."""
     encoder, _ = folders.backend(family)
-    separator = encoder.join((), ()).input_ids[-1]
+    separator = unpack(encoder.join(b"", b"").input_ids)[-1]
     assert separator not in encoder.encode(f"The shop {sign} opens.").ids
 
 
@@ -178,7 +179,7 @@ def test_longest_pair_is_read(folders: Folders, family: str) -> None:
     """A pair of as many tokens as the model has positions is read; a claim that leaves no room is unscored."""
     encoder, backend = folders.backend(family)
     assert backend.max_length == POSITIONS
-    longest = encoder.join([9] * (POSITIONS - len(encoder.join((), ()).input_ids) - 1), [9])
+    longest = encoder.join(pack([9] * (POSITIONS - encoder.join(b"", b"").length - 1)), pack([9]))
     assert 0 < backend.predict([longest], lambda: None)[0].entailment < 1
     scorer = load_scorer(ScorerConfig(model=str(folders.get(family)), threshold=0.7))
     item = Item(response="shop " * 120, contexts=(Context(id="a", text=CONTEXT),))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from service.core.errors import AssayError
 
-Result = TypeVar("Result", "IngestResult", "QueueResult")
+Result = TypeVar("Result", bound=BaseModel)
 
 
 class BenchError(AssayError):
@@ -19,11 +19,13 @@ class BenchError(AssayError):
     next_step = "Correct what it names, then run the bench again."
 
 
-class _Result(BaseModel):
+class Frozen(BaseModel):
+    """What was measured; nobody changes it."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class Series(_Result):
+class Series(Frozen):
     """One figure, measured in several rounds."""
 
     rounds: tuple[float, ...]
@@ -46,7 +48,7 @@ class Series(_Result):
         return (max(self.rounds) - min(self.rounds)) / self.median if self.median else 0.0
 
 
-class Machine(_Result):
+class Machine(Frozen):
     """Where and with what it was measured."""
 
     processor: str
@@ -57,14 +59,14 @@ class Machine(_Result):
     versions: dict[str, str]
 
 
-class Latency(_Result):
+class Latency(Frozen):
     """From the time at which a request was due to its answer, in milliseconds."""
 
     p50_ms: Series
     p99_ms: Series
 
 
-class Batch(_Result):
+class Batch(Frozen):
     """`POST /score/batch` in one form."""
 
     form: str  # NDJSON or array
@@ -72,7 +74,7 @@ class Batch(_Result):
     submissions_per_s: Series
 
 
-class IngestResult(_Result):
+class IngestResult(Frozen):
     """`assay bench ingest`: one sidecar process on one core."""
 
     machine: Machine
@@ -94,35 +96,35 @@ class IngestResult(_Result):
     decisions: dict[str, int]  # what became of all that was sent
 
 
-class Growth(_Result):
+class Growth(Frozen):
     """The cost of a sample with that many rows pending."""
 
     pending: int
     per_sample_ms: Series
 
 
-class Accepting(_Result):
+class Accepting(Frozen):
     """What the sidecar's writer pays to commit a group of samples."""
 
     rows: int
     per_sample_ms: Series
 
 
-class RateCost(_Result):
+class RateCost(Frozen):
     """What is read for `GET /hallucination-rate` over a day that has that many scored samples."""
 
     stored: int
     ms: Series
 
 
-class Crowd(_Result):
+class Crowd(Frozen):
     """Several workers at one database, with a scorer that costs nothing."""
 
     workers: int
     samples_per_s: Series
 
 
-class StoreResult(_Result):
+class StoreResult(Frozen):
     """One database."""
 
     store: str
@@ -134,14 +136,14 @@ class StoreResult(_Result):
     crowds: tuple[Crowd, ...]  # empty for SQLite
 
 
-class ModelCost(_Result):
+class ModelCost(Frozen):
     """The bundled model on one core, over demo responses."""
 
     per_sample_ms: Series
     pairs_per_sample: float
 
 
-class QueueResult(_Result):
+class QueueResult(Frozen):
     """`assay bench queue`: everything between a pending row and a stored score."""
 
     machine: Machine
@@ -155,7 +157,7 @@ class QueueResult(_Result):
         return next((store for store in self.stores if store.store.startswith(name)), None)
 
 
-def write_result(result: IngestResult | QueueResult, path: Path) -> None:
+def write_result(result: BaseModel, path: Path) -> None:
     """Writes a result as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from workers.bench import ingest, queue, report
+from workers.bench import ingest, queue, report, scoring, scoring_report
 from workers.bench.results import IngestResult, QueueResult, read_result, write_result
+from workers.bench.scoring_results import ScoringResult
 from workers.commands.entry import explained
 
 bench_app = typer.Typer(no_args_is_help=True, help="What this machine carries, measured.")
@@ -48,14 +49,35 @@ def bench_queue(
     _warn_if(quick, console)
 
 
+@bench_app.command("scoring")
+def bench_scoring(
+    *,
+    json: Output,
+    checkpoint: Annotated[Path, typer.Option(help="Folder of the float32 checkpoint of the bundled model.")],
+    quick: Quick = False,
+) -> None:
+    """Measures pairs and whole responses a second beside sentence-transformers; ten minutes."""
+    console = Console(highlight=False)
+    with explained():
+        result = scoring.bench_scoring(scoring.QUICK if quick else scoring.FULL, checkpoint, console)
+    write_result(result, json)
+    console.print(scoring_report.scoring_section(result), markup=False, soft_wrap=True)
+    _warn_if(quick, console)
+
+
 @bench_app.command("report")
 def bench_report(
     ingest_file: Annotated[Path, typer.Option("--ingest", help="The result of `assay bench ingest`.")],
     queue_file: Annotated[Path, typer.Option("--queue", help="The result of `assay bench queue`.")],
+    scoring_file: Annotated[Path, typer.Option("--scoring", help="The result of `assay bench scoring`.")],
     doc: Annotated[Path, typer.Option(help="The file to write.")] = Path("docs/performance.md"),
 ) -> None:
-    """Writes both results, and what follows from them, as a document."""
+    """Writes the results, and what follows from them, as a document."""
     with explained():
-        text = report.document(read_result(IngestResult, ingest_file), read_result(QueueResult, queue_file))
+        text = report.document(
+            read_result(IngestResult, ingest_file),
+            read_result(QueueResult, queue_file),
+            read_result(ScoringResult, scoring_file),
+        )
     doc.write_text(text, encoding="utf-8")
     typer.echo(f"Wrote {doc}.")

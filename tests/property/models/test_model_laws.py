@@ -122,7 +122,12 @@ def test_added_text_takes_no_window_away(context: str, more: str, response: str)
         return [{reading.ids for reading in claim.readings} for claim in plan.claims] if isinstance(plan, Plan) else []
 
     alone = read(context)
-    for changed in (read(f"{context}\n\n{more}"), read(f"{more}\n\n{context}"), read(more, context), read(context, more)):
+    for changed in (
+        read(f"{context}\n\n{more}"),
+        read(f"{more}\n\n{context}"),
+        read(more, context),
+        read(context, more),
+    ):
         assert all(before <= after for before, after in zip(alone, changed, strict=bool(alone)))
 
 

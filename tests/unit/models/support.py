@@ -60,6 +60,7 @@ class WordBackend:
     """Entails a claim by the share of its words in the window; `poison` in a claim makes the whole call NaN."""
 
     poison: int = -1
+    group: int = 0
     attributes: Mapping[str, str] = field(default_factory=lambda: {"backend": "words"})
     calls: list[list[EncodedPair]] = field(default_factory=list)
 

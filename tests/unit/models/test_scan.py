@@ -11,9 +11,7 @@ LIMITS = Limits(window=20, least_window=4, max_length=64)
 
 
 def item(response: str, *contexts: str) -> Item:
-    return Item(
-        response=response, contexts=tuple(Context(id=str(at), text=text) for at, text in enumerate(contexts))
-    )
+    return Item(response=response, contexts=tuple(Context(id=str(at), text=text) for at, text in enumerate(contexts)))
 
 
 def read(given: Item, *, exhaustive: bool = False) -> tuple[Outcome, int]:
@@ -40,7 +38,9 @@ def test_reads_everything_where_nothing_is_accepted() -> None:
 
 def test_says_what_reading_everything_says() -> None:
     """Score, verdict and evidence are those of the exhaustive scan; only the pairs differ."""
-    given = item("The shop opens at nine. Bananas fly.", FILLER, "The shop opens at nine. The shop, I say, opens at nine.")
+    given = item(
+        "The shop opens at nine. Bananas fly.", FILLER, "The shop opens at nine. The shop, I say, opens at nine."
+    )
     (short, few), (full, many) = read(given), read(given, exhaustive=True)
     assert isinstance(short, Scored)
     assert isinstance(full, Scored)
@@ -93,3 +93,11 @@ def test_cache_is_bounded() -> None:
     nothing = PairCache(0)
     nothing.put(keys[0], answer)
     assert (nothing.get(keys[0]), len(nothing)) == (None, 0)
+
+
+def test_groups_change_nothing() -> None:
+    """A backend that reads few items at a time, the next ones prepared meanwhile, gives the same in the same order."""
+    items = [item(f"{claim} Snow is cold.", FILLER) for claim in ("Bananas fly.", "The bus was late.", "Cats slept.")]
+    items = [*items, item(""), *items]
+    together = word_scorer(WordBackend(), LIMITS).score(items, lambda: None)
+    assert word_scorer(WordBackend(group=2), LIMITS).score(items, lambda: None) == together
