@@ -23,12 +23,13 @@ class Judgement:
     deciding: int  # position of the window that decided the verdict
 
 
-def judge_claim(probabilities: Sequence[Probability], calibration: Calibration) -> Judgement:
+def judge_claim(probabilities: Sequence[Probability], about: Sequence[bool], calibration: Calibration) -> Judgement:
     """The judgement over at least one window, in the order in which they were read.
 
     Supported if any window entails the claim, that is if its calibrated score is below 0.5; else contradicted if
-    contradiction is the likeliest class of some window (never for a model that cannot tell); else unsupported. The
-    first window wins a tie, and entailment from `calibration.accepted` on is all alike: what comes after the first
+    contradiction is the likeliest class of some window (never for a model that cannot tell) that is `about` what the
+    claim is about: models find that what speaks of something else contradicts; else unsupported. The first window wins a
+    tie, and entailment from `calibration.accepted` on is all alike: what comes after the first
     window that is accepted changes nothing.
     """
     best = max(
@@ -38,7 +39,9 @@ def judge_claim(probabilities: Sequence[Probability], calibration: Calibration) 
     score = calibration.score(probabilities[best].entailment)
     if score < BALANCED:
         return Judgement(verdict=Verdict.SUPPORTED, score=score, deciding=best)
-    against = [window for window, probability in enumerate(probabilities) if _contradicts(probability)]
+    against = [
+        window for window, probability in enumerate(probabilities) if about[window] and _contradicts(probability)
+    ]
     if against:
         worst = max(against, key=lambda window: probabilities[window].contradiction or 0.0)
         return Judgement(verdict=Verdict.CONTRADICTED, score=score, deciding=worst)

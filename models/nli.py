@@ -139,7 +139,7 @@ class NliScorer:
                 probability=None,
                 evidence=None,
             )
-        judgement = judge_claim(read.found, self._parts.calibration)
+        judgement = judge_claim(read.found, [reading.about for reading in planned.readings], self._parts.calibration)
         return ClaimResult(
             start=claim.start,
             end=claim.end,

@@ -14,6 +14,9 @@ from models.windows import Source, Window, cut_sentences, join_windows, make_run
 # Raise with any change to the order or to what is read of a text: it is part of every scorer's fingerprint.
 READING_VERSION = "1"
 
+# Of a claim's content words, those that a window must hold to contradict it.
+_ABOUT_SHARE = 1 / 3
+
 _SPACES = re.compile(r" {2,}")
 
 
@@ -24,6 +27,7 @@ class Reading:
     context_index: int
     window: Window
     ids: TokenIds  # the window's tokens
+    about: bool  # it holds as many of the claim's words as one needs that contradicts it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,16 +151,19 @@ class Planner:
         """All windows for the claim, the most relevant first; of those alike the first, sentences before runs."""
         words = frozenset(claim) - self.encoder.fillers
         ranked: list[tuple[float, Reading]] = []
+
+        def add(index: int, window: Window, ids: TokenIds, common: frozenset[int]) -> None:
+            relevance = shelf.rarity.relevance(common, window.last - window.first) if common else 0.0
+            about = len(common) >= _ABOUT_SHARE * len(words)
+            ranked.append((relevance, Reading(context_index=index, window=window, ids=ids, about=about)))
+
         for index, sentences in shelf.contexts:
             shared = [words & held for held in sentences.words]
             for window, ids, common in zip(sentences.windows, sentences.ids, shared, strict=True):
-                relevance = shelf.rarity.relevance(common, window.last - window.first) if common else 0.0
-                ranked.append((relevance, Reading(context_index=index, window=window, ids=ids)))
+                add(index, window, ids, common)
             for first, last, common in make_runs(sentences.windows, shared, budget):
-                window = join_windows(sentences.source, sentences.windows[first], sentences.windows[last])
-                ids = self._read(sentences.text, sentences.source, window)
-                relevance = shelf.rarity.relevance(common, window.last - window.first)
-                ranked.append((relevance, Reading(context_index=index, window=window, ids=ids)))
+                run = join_windows(sentences.source, sentences.windows[first], sentences.windows[last])
+                add(index, run, self._read(sentences.text, sentences.source, run), common)
         ranked.sort(key=lambda each: -each[0])
         distinct: dict[TokenIds, Reading] = {}
         for _, reading in ranked:

@@ -1,7 +1,7 @@
 """The trimmed model: a BERT classifier that computes of its last layer what the first token needs, and no more.
 
 The head reads the first token alone, so the last layer needs keys and values of all tokens, but a query, an output and a
-feed-forward step of one: an eighth of the model's work is left out, and its answers stay what they were.
+feed-forward step of one: a seventh of the matrix products is left out, and its answers stay what they were.
 """
 
 from typing import Any

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from random import Random
 
 from models.calibrate import BALANCED
 from models.training.rows import Row
@@ -50,52 +49,47 @@ def _quote(trial: Trial, name: str, before: str, rows: Sequence[Row]) -> Quoted:
 
 
 def measure_last(trial: Trial, plan: LongTexts) -> tuple[LastSentence, ...]:
-    """Made-up sentences at the end of long responses, their own contexts left out, and among the others."""
-    rows = trial.corpus.last_sentences(trial.name, trial.corpus.draw(trial.name, "last"))[: plan.responses]
-    kinds = {
-        ELSEWHERE: [with_contexts(row.item, []) for row in rows],
-        LABELLED: [row.item for row in rows],
-    }
-    return tuple(_measure_last(trial, kind, items, plan.response_words) for kind, items in kinds.items())
+    """Made-up sentences, each at the end of the same long response, without their own contexts and with them."""
+    draw = trial.corpus.draw(trial.name, "last")
+    rows = trial.corpus.last_sentences(trial.name, draw)[: plan.responses]
+    long_item = _copy(trial.corpus.irrelevant(trial.name, POOL, draw), plan.response_words)
+    kinds = {ELSEWHERE: [replace(row.item, contexts=()) for row in rows], LABELLED: [row.item for row in rows]}
+    return tuple(_measure_last(trial, kind, items, long_item) for kind, items in kinds.items())
 
 
-def _measure_last(trial: Trial, kind: str, items: Sequence[Item], words: int) -> LastSentence:
-    draw = trial.corpus.draw(trial.name, "long response", kind)
-    long_items = [_lengthen(trial, item, words, draw) for item in items]
-    outcomes = trial.score(long_items)
-    alone = trial.score([replace(item, response=last.response) for item, last in zip(long_items, items, strict=True)])
-    last, copied, as_alone = list[float](), list[float](), 0
-    for outcome, single in zip(outcomes, alone, strict=True):
-        scores = _scores(outcome)
-        if scores:
-            last.append(scores[-1])
-            copied.extend(scores[:-1])
-            as_alone += _scores(single) == scores[-1:]
+def _measure_last(trial: Trial, kind: str, items: Sequence[Item], long_item: Item) -> LastSentence:
+    alone = [with_contexts(item, [*_texts(long_item), *_texts(item)]) for item in items]
+    responses = [replace(item, response=long_item.response + SPACE + item.response) for item in alone]
+    pairs = zip(trial.score(responses), trial.score(alone), strict=True)
+    scores = [(_scores(outcome), _scores(single)) for outcome, single in pairs if isinstance(outcome, Scored)]
+    copied = scores[0][0][:-1] if scores else []
     return LastSentence(
         name=kind,
-        responses=len(last),
-        balanced=sum(score >= BALANCED for score in last),
-        strict=sum(score >= trial.strict for score in last),
-        as_alone=as_alone,
+        responses=len(scores),
+        balanced=sum(found[-1] >= BALANCED for found, _ in scores),
+        strict=sum(found[-1] >= trial.strict for found, _ in scores),
+        as_alone=sum(found[-1:] == single for found, single in scores),
         copied=len(copied),
         copied_doubted=sum(score >= BALANCED for score in copied),
         copied_flagged=sum(score >= trial.strict for score in copied),
-        missing=len(items) - len(last),
+        missing=len(items) - len(scores),
     )
 
 
-def _lengthen(trial: Trial, item: Item, words: int, draw: Random) -> Item:
-    """The item with passages of other sets as further contexts, and their sentences before its own."""
-    texts, copied, total = [context.text for context in item.contexts], list[str](), 0
-    for passage in trial.corpus.irrelevant(trial.name, POOL, draw):
-        if total >= words:
-            break
+def _copy(passages: Sequence[str], words: int) -> Item:
+    """A response of that many words, copied sentence by sentence from the passages that are its contexts."""
+    taken, copied, total = list[str](), list[str](), 0
+    for passage in passages:
         sentences = sentences_of(passage)
-        if sentences:
-            texts.append(passage)
+        if total < words and sentences:
+            taken.append(passage)
             copied.extend(sentences)
             total += sum(len(sentence.split()) for sentence in sentences)
-    return replace(with_contexts(item, draw.sample(texts, len(texts))), response=SPACE.join([*copied, item.response]))
+    return with_contexts(Item(response=SPACE.join(copied), contexts=()), taken)
+
+
+def _texts(item: Item) -> list[str]:
+    return [context.text for context in item.contexts]
 
 
 def _scores(outcome: Outcome) -> list[float]:

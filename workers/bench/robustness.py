@@ -38,7 +38,7 @@ class RobustnessPlan:
 FULL = RobustnessPlan(
     quick=False,
     rows_each=80,
-    long_texts=LongTexts(context_words=10_000, quotations=12, response_words=2_000, responses=4),
+    long_texts=LongTexts(context_words=10_000, quotations=12, response_words=2_000, responses=12),
     pairs_each=30,
 )
 QUICK = RobustnessPlan(

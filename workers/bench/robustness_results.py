@@ -3,22 +3,25 @@
 from collections.abc import Sequence
 from typing import Self
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from workers.bench.results import Frozen, Machine
 
 
 class Counts(Frozen):
-    """Whole numbers that are added up over the sets, and greatest values; each has a name that says what it is of."""
+    """Counts that are added up over the sets, and greatest values, under a name; what is 0 is not written."""
 
     name: str
+
+    @model_serializer(mode="wrap")
+    def _without_zeros(self, write: SerializerFunctionWrapHandler) -> dict[str, str | float]:
+        return {field: value for field, value in write(self).items() if value}
 
     @classmethod
     def total(cls, parts: Sequence[Self]) -> Self:
         """All of them together, at least one: counts are added, of `greatest_...` the greatest is taken."""
-        values = [part.model_dump() for part in parts]
         merged = {
-            field: max(value[field] for value in values)
-            if field.startswith("greatest")
-            else sum(value[field] for value in values)
+            field: (max if field.startswith("greatest") else sum)(getattr(part, field) for part in parts)
             for field in cls.model_fields
             if field != "name"
         }
@@ -28,56 +31,54 @@ class Counts(Frozen):
 class Shift(Counts):
     """What became of claims when something about their item was changed."""
 
-    claims: int  # with a score before and after
-    supported: int  # before
-    supported_after: int  # of all
-    doubted: int  # supported before and no longer: flagged at balanced
-    flagged: int  # supported before and flagged at strict after
-    passed: int  # not flagged at strict before
-    newly_flagged: int  # of these, flagged at strict after
-    cleared: int  # flagged at strict before, and no longer
-    admitted: int  # not supported before, and supported after
-    raised: int  # with a higher score than before
-    changed: int  # with another verdict or score than before
-    greatest_rise: float  # of a score; 0 where none rose
-    missing: (
-        int  # with a score before and none after: their response had none, or another sentence stood in their place
-    )
+    claims: int = 0  # with a score before and after
+    supported: int = 0  # before
+    supported_after: int = 0  # of all
+    doubted: int = 0  # supported before and no longer: flagged at balanced
+    flagged: int = 0  # supported before and flagged at strict after
+    passed: int = 0  # not flagged at strict before
+    newly_flagged: int = 0  # of these, flagged at strict after
+    cleared: int = 0  # flagged at strict before, and no longer
+    admitted: int = 0  # not supported before, and supported after
+    raised: int = 0  # with a higher score than before
+    changed: int = 0  # with another verdict or score than before
+    greatest_rise: float = 0.0  # of a score; 0 where none rose
+    missing: int = 0  # with a score before and none after: of the response, or its sentence is another now
 
 
 class Quoted(Counts):
     """Responses quoted to the letter at the end of a long context."""
 
-    claims: int
-    supported: int
-    passed: int  # not flagged at strict
-    cited: int  # supported, with evidence out of what was quoted
-    missing: int  # of responses that got no score
+    claims: int = 0
+    supported: int = 0
+    passed: int = 0  # not flagged at strict
+    cited: int = 0  # supported, with evidence out of what was quoted
+    missing: int = 0  # of responses that got no score
 
 
 class LastSentence(Counts):
-    """A sentence at the end of a long response, all of whose other sentences are copied from its contexts."""
+    """Sentences, each at the end of a long response whose other sentences are copied from its contexts."""
 
-    responses: int
-    balanced: int  # whose last sentence was flagged at balanced
-    strict: int  # at strict
-    as_alone: int  # whose last sentence got the score that it gets as the whole response, to the bit
-    copied: int  # sentences before the last
-    copied_doubted: int  # of these, flagged at balanced
-    copied_flagged: int  # at strict
-    missing: int  # responses that got no score
+    responses: int = 0
+    balanced: int = 0  # whose last sentence was flagged at balanced
+    strict: int = 0  # at strict
+    as_alone: int = 0  # whose last sentence got the score that it gets as the whole response, to the bit
+    copied: int = 0  # sentences before the last, of which each set has the same
+    copied_doubted: int = 0  # of these, flagged at balanced
+    copied_flagged: int = 0  # at strict
+    missing: int = 0  # responses that got no score
 
 
 class Settling(Counts):
     """Reading up to the first window that is accepted, beside reading every window."""
 
-    responses: int
-    claims: int
-    verdicts: int  # claims with the same verdict
-    scores: int  # with the same score, to the bit
-    evidence: int  # with the same evidence
-    pairs: int
-    pairs_exhaustive: int
+    responses: int = 0
+    claims: int = 0
+    verdicts: int = 0  # claims with the same verdict
+    scores: int = 0  # with the same score, to the bit
+    evidence: int = 0  # with the same evidence
+    pairs: int = 0
+    pairs_exhaustive: int = 0
 
 
 class SetResult(Frozen):

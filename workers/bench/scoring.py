@@ -223,7 +223,8 @@ class _Bench:
                 claims += 1
                 same_verdict += one.verdict == other.verdict
                 same_score += one.score == other.score and one.evidence == other.evidence
-                same_float32 += judge_claim(read, self._calibration).verdict == one.verdict
+                about = [reading.about for reading in planned.readings]
+                same_float32 += judge_claim(read, about, self._calibration).verdict == one.verdict
         return Equality(claims=claims, verdicts=same_verdict, scores=same_score, float32_verdicts=same_float32)
 
     @staticmethod

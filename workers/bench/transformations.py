@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from random import Random
 
 from models.sentences import split_sentences
@@ -14,13 +15,22 @@ LEAST_WORDS = 6  # of a sentence that is split within
 Apply = Callable[[Sequence[str], Sequence[str], Random], list[str] | None]
 
 
+class Kind(StrEnum):
+    """What a transformation does to the sentences of a context."""
+
+    ADDED = "added"  # text beside them: it only adds windows, so that not one score may rise
+    JOINED = "joined"  # text in their line: where a sentence ends may be read otherwise
+    PARTED = "parted"  # something between two of them: what two say only together is said no longer
+    CUT = "cut"  # one of them is in two contexts
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transformation:
     """One way to tell contexts otherwise."""
 
     name: str
+    kind: Kind
     about: str
-    exact: bool  # it only adds windows, so that not one score may rise
     apply: Apply
 
 
@@ -46,7 +56,9 @@ def _prepend(mark: str) -> Apply:
 def _insert(mark: str) -> Apply:
     def apply(texts: Sequence[str], passages: Sequence[str], draw: Random) -> list[str] | None:
         halves = _halves(texts, draw)
-        return halves and [first.rstrip() + mark + passages[0] + mark + second for first, second in halves]
+        if halves is None:
+            return None
+        return [first.rstrip() + mark + passages[0] + mark + second for first, second in halves]
 
     return apply
 
@@ -57,7 +69,7 @@ def _merge(mark: str) -> Apply:
 
 def _split_between(texts: Sequence[str], _: Sequence[str], draw: Random) -> list[str] | None:
     halves = _halves(texts, draw)
-    return halves and [half for pair in halves for half in pair if half]
+    return None if halves is None else [half for pair in halves for half in pair if half]
 
 
 def _split_within(texts: Sequence[str], _: Sequence[str], draw: Random) -> list[str] | None:
@@ -101,86 +113,86 @@ def _shuffled(texts: Sequence[str], draw: Random) -> list[str]:
 TRANSFORMATIONS = (
     Transformation(
         name="append_context",
-        about="an irrelevant passage as another context, after it",
-        exact=True,
+        kind=Kind.ADDED,
+        about="an irrelevant context after it",
         apply=lambda texts, passages, _: [*texts, passages[0]],
     ),
     Transformation(
         name="prepend_context",
-        about="an irrelevant passage as another context, before it",
-        exact=True,
+        kind=Kind.ADDED,
+        about="an irrelevant context before it",
         apply=lambda texts, passages, _: [passages[0], *texts],
     ),
     Transformation(
         name="append_paragraph",
+        kind=Kind.ADDED,
         about="an irrelevant passage in the same context, after a blank line",
-        exact=True,
         apply=_append(PARAGRAPH),
     ),
     Transformation(
         name="prepend_paragraph",
+        kind=Kind.ADDED,
         about="an irrelevant passage in the same context, before a blank line",
-        exact=True,
         apply=_prepend(PARAGRAPH),
     ),
     Transformation(
         name="shuffle",
+        kind=Kind.ADDED,
         about="the context among two irrelevant ones, in any order",
-        exact=True,
         apply=_shuffle,
     ),
     Transformation(
         name="duplicate",
+        kind=Kind.ADDED,
         about="the context twice",
-        exact=True,
         apply=lambda texts, _, __: [*texts, *texts],
     ),
     Transformation(
         name="merge_paragraphs",
+        kind=Kind.ADDED,
         about="the context and two irrelevant ones merged into one in any order, blank lines between",
-        exact=True,
         apply=_merge(PARAGRAPH),
     ),
     Transformation(
         name="append_space",
+        kind=Kind.JOINED,
         about="an irrelevant passage in the same context, after a space",
-        exact=False,
         apply=_append(SPACE),
     ),
     Transformation(
         name="prepend_space",
+        kind=Kind.JOINED,
         about="an irrelevant passage in the same context, before a space",
-        exact=False,
         apply=_prepend(SPACE),
     ),
     Transformation(
         name="merge_space",
+        kind=Kind.JOINED,
         about="the context and two irrelevant ones merged into one in any order, spaces between",
-        exact=False,
         apply=_merge(SPACE),
     ),
     Transformation(
         name="insert_paragraph",
+        kind=Kind.PARTED,
         about="an irrelevant paragraph between two of its sentences",
-        exact=False,
         apply=_insert(PARAGRAPH),
     ),
     Transformation(
         name="insert_space",
+        kind=Kind.PARTED,
         about="an irrelevant passage between two of its sentences, in the same line",
-        exact=False,
         apply=_insert(SPACE),
     ),
     Transformation(
         name="split_between",
+        kind=Kind.PARTED,
         about="the context split in two between two of its sentences",
-        exact=False,
         apply=_split_between,
     ),
     Transformation(
         name="split_within",
+        kind=Kind.CUT,
         about="the context split in two within one of its sentences",
-        exact=False,
         apply=_split_within,
     ),
 )

@@ -189,7 +189,7 @@ def test_one_more_window_never_raises_the_score(
     windows: list[Probability], more: Probability, calibration: Calibration
 ) -> None:
     """However a window reads, adding it cannot make a claim worse, and cannot take support away."""
-    before, after = judge_claim(windows, calibration), judge_claim([*windows, more], calibration)
+    before, after = (judge_claim(read, [True] * len(read), calibration) for read in (windows, [*windows, more]))
     assert after.score <= before.score
     assert before.verdict is not Verdict.SUPPORTED or after.verdict is Verdict.SUPPORTED
 
@@ -198,7 +198,7 @@ def test_one_more_window_never_raises_the_score(
 @given(st.lists(PROBABILITIES, min_size=1, max_size=6), CALIBRATIONS)
 def test_supported_exactly_below_the_balanced_point(windows: list[Probability], calibration: Calibration) -> None:
     """The verdict and the score agree, so that a supported claim is flagged by no named threshold."""
-    judgement = judge_claim(windows, calibration)
+    judgement = judge_claim(windows, [True] * len(windows), calibration)
     assert (judgement.verdict is Verdict.SUPPORTED) == (judgement.score < 0.5)
     assert 0 <= judgement.score <= 1
 

@@ -1,12 +1,16 @@
 """Verdicts and scores."""
 
-from models.aggregate import judge_claim, judge_response
+from models.aggregate import Judgement, judge_claim, judge_response
 from models.types import ClaimResult, Probability, Verdict
 from tests.unit.models.support import EVEN
 
 
 def probability(entailment: float, contradiction: float = 0.0) -> Probability:
     return Probability(entailment=entailment, neutral=1 - entailment - contradiction, contradiction=contradiction)
+
+
+def judged(probabilities: list[Probability], *, about: bool = True) -> Judgement:
+    return judge_claim(probabilities, [about] * len(probabilities), EVEN)
 
 
 def claim(score: float | None) -> ClaimResult:
@@ -16,25 +20,35 @@ def claim(score: float | None) -> ClaimResult:
 
 def test_any_entailing_window_supports() -> None:
     """A claim is supported if ANY window entails it, though another contradicts it."""
-    judgement = judge_claim([probability(0.1, 0.9), probability(0.9)], EVEN)
+    judgement = judged([probability(0.1, 0.9), probability(0.9)])
     assert (judgement.verdict, judgement.deciding) == (Verdict.SUPPORTED, 1)
 
 
 def test_contradicted_only_when_none_entails() -> None:
     """The window that contradicts most decides a contradiction."""
-    judgement = judge_claim([probability(0.1, 0.6), probability(0.0, 0.9), probability(0.2)], EVEN)
+    judgement = judged([probability(0.1, 0.6), probability(0.0, 0.9), probability(0.2)])
     assert (judgement.verdict, judgement.deciding) == (Verdict.CONTRADICTED, 1)
+
+
+def test_only_what_is_about_the_claim_contradicts_it() -> None:
+    """A window that speaks of something else contradicts nothing, whatever the model says."""
+    assert judged([probability(0.1, 0.9)], about=False).verdict is Verdict.UNSUPPORTED
+
+
+def test_what_comes_after_the_accepted_changes_nothing() -> None:
+    """The first window that is accepted decides, though a later one entails more."""
+    assert judged([probability(0.3), probability(0.9), probability(0.99)]).deciding == 1
 
 
 def test_unsupported_names_the_nearest_window() -> None:
     """With nothing decided, the window of the highest entailment is the evidence."""
-    judgement = judge_claim([probability(0.1), probability(0.3)], EVEN)
+    judgement = judged([probability(0.1), probability(0.3)])
     assert (judgement.verdict, judgement.deciding) == (Verdict.UNSUPPORTED, 1)
 
 
 def test_balanced_point_is_not_supported() -> None:
     """A score of exactly 0.5 reaches the balanced threshold and is not supported."""
-    assert judge_claim([probability(0.5)], EVEN).verdict is Verdict.UNSUPPORTED
+    assert judged([probability(0.5)]).verdict is Verdict.UNSUPPORTED
 
 
 def test_response_is_as_bad_as_its_worst_claim() -> None:
