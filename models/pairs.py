@@ -63,6 +63,7 @@ class _Shelf:
 
     contexts: tuple[tuple[int, Sentences], ...]  # each with its index in the item
     rarity: Rarity
+    size: int  # sentences of all contexts
 
 
 @dataclass(kw_only=True, slots=True)
@@ -74,6 +75,7 @@ class Planner:
     languages: frozenset[str] = frozenset()  # that the model reads; empty: any
     _sources: dict[str, Source] = field(default_factory=dict)
     _sentences: dict[tuple[str, int], Sentences] = field(default_factory=dict)
+    _ids: dict[tuple[str, int, int], TokenIds] = field(default_factory=dict)
 
     def plan(self, item: Item) -> Plan | NotApplicable | Unscored:
         """The plan for `item`, or why there is none. In this order: no context, no claims, a refusal, a language."""
@@ -88,16 +90,24 @@ class Planner:
             return NotApplicable(reason=reason)
         if not self._readable(item, contexts, encoded):
             return Unscored(reason=UnscoredReason.LANGUAGE)
+        return self._lay_out(item, contexts, list(zip(claims, encoded, strict=True)))
+
+    def _lay_out(self, item: Item, contexts: list[int], claims: list[tuple[Claim, tuple[int, ...]]]) -> Plan | Unscored:
         shelves: dict[int, _Shelf] = {}
-        planned = []
-        for claim, ids in zip(claims, encoded, strict=True):
+        planned: list[PlannedClaim] = []
+        ranked = 0
+        for claim, ids in claims:
+            if not ids:
+                planned.append(PlannedClaim(claim=claim))
+                continue
             budget = min(self.limits.window, self.limits.max_length - self.encoder.specials - len(ids))
-            if ids and budget < self.limits.least_window:
+            if budget < self.limits.least_window:
                 return Unscored(reason=UnscoredReason.CLAIM_TOO_LONG)
-            if ids and budget not in shelves:
-                shelves[budget] = self._shelve(item, contexts, budget)
-            readings = self._readings(shelves[budget], ids, budget) if ids else ()
-            planned.append(PlannedClaim(claim=claim, ids=pack(ids), readings=readings))
+            shelf = shelves.get(budget) or shelves.setdefault(budget, self._shelve(item, contexts, budget))
+            ranked += shelf.size
+            if ranked > self.limits.max_ranked:
+                return Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
+            planned.append(PlannedClaim(claim=claim, ids=pack(ids), readings=self._readings(shelf, ids, budget)))
         return Plan(claims=tuple(planned))
 
     def _readable(self, item: Item, contexts: list[int], claims: list[tuple[int, ...]]) -> bool:
@@ -127,7 +137,7 @@ class Planner:
         cut = tuple((index, self._cut(item.contexts[index].text, budget)) for index in contexts)
         words = [words for _, sentences in cut for words in sentences.words]
         lengths = [window.last - window.first for _, sentences in cut for window in sentences.windows]
-        return _Shelf(contexts=cut, rarity=rarity(words, lengths))
+        return _Shelf(contexts=cut, rarity=rarity(words, lengths), size=len(words))
 
     def _cut(self, text: str, budget: int) -> Sentences:
         sentences = self._sentences.get((text, budget))
@@ -144,8 +154,12 @@ class Planner:
         return sentences
 
     def _read(self, text: str, source: Source, window: Window) -> TokenIds:
-        ids = source.encoded.ids[window.first : window.last]
-        return pack(self.encoder.reread(text[window.start : window.end].strip(), ids))
+        key = (text, window.first, window.last)
+        packed = self._ids.get(key)
+        if packed is None:
+            ids = source.encoded.ids[window.first : window.last]
+            packed = self._ids[key] = pack(self.encoder.reread(text[window.start : window.end].strip(), ids))
+        return packed
 
     def _readings(self, shelf: _Shelf, claim: tuple[int, ...], budget: int) -> tuple[Reading, ...]:
         """All windows for the claim, the most relevant first; of those alike the first, sentences before runs."""

@@ -65,7 +65,7 @@ class WorkerMetrics:
         self.removed = Counter(
             "assay_removed_total", "Removals: samples, of these with texts, of these ended.", ["kind"], registry=r
         )
-        self.pairs = Counter("assay_pairs_total", "Pairs that the model read.", registry=r)
+        self.pairs = Counter("assay_pairs_total", "Pairs that decided a claim.", registry=r)
         self.stage = Histogram(
             "assay_stage_seconds", "Time per take and stage.", ["stage"], buckets=LATENCY_BUCKETS_S, registry=r
         )

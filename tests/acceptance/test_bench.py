@@ -9,20 +9,25 @@ import pytest
 from sqlalchemy import inspect
 
 from service.core.db import Database, upgrade
+from tests.checkpoints import NLI, save_checkpoint
 from tests.servers import Installation
 
 pytestmark = pytest.mark.acceptance
 
 
 def test_the_benches_write_a_document(tmp_path: Path, make_url: Callable[[str], str]) -> None:
-    """Both benches measure every part, and the report has a section for each."""
+    """All benches measure every part, and the report has a section for each."""
     assay = Installation(environment={}).assay
-    ingest, queue, doc = (str(tmp_path / name) for name in ("ingest.json", "queue.json", "performance.md"))
+    ingest, queue, scoring, doc = (
+        str(tmp_path / name) for name in ("ingest.json", "queue.json", "scoring.json", "performance.md")
+    )
+    checkpoint = str(save_checkpoint(tmp_path / "checkpoint", "bert", NLI))
     url = make_url("postgresql")
     for arguments in (
         ("bench", "ingest", "--quick", "--json", ingest),
         ("bench", "queue", "--quick", "--json", queue, "--database", url),
-        ("bench", "report", "--ingest", ingest, "--queue", queue, "--doc", doc),
+        ("bench", "scoring", "--quick", "--json", scoring, "--checkpoint", checkpoint),
+        ("bench", "report", "--ingest", ingest, "--queue", queue, "--scoring", scoring, "--doc", doc),
     ):
         done = assay(*arguments)
         assert done.returncode == 0, done.stderr
@@ -33,11 +38,17 @@ def test_the_benches_write_a_document(tmp_path: Path, make_url: Callable[[str], 
     assert [store["store"].split()[0] for store in stores] == ["SQLite", "PostgreSQL"]
     assert all(level["per_sample_ms"]["median"] > 0 for store in stores for level in store["growth"])
     assert [crowd["workers"] for crowd in stores[1]["crowds"]] == [1, 2]
+    scored = json.loads(Path(scoring).read_text())
+    assert all(rate["assay_per_s"]["median"] > 0 and rate["reference_per_s"]["median"] > 0 for rate in scored["pairs"])
+    same = scored["equality"]
+    assert same["claims"] == same["verdicts"] == same["scores"] > 0
+    assert 0 < scored["responses"]["pairs_needed"] < scored["responses"]["pairs"]
     text = Path(doc).read_text()
     assert [line for line in text.splitlines() if line.startswith("#")] == [
         "# Performance",
         "## Taking submissions",
         "## Between row and score",
+        "## Scoring",
         "## Scaling",
     ]
     with closing(Database(url)) as database, database.read() as connection:

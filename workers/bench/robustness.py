@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from rich.console import Console
 
@@ -34,10 +35,14 @@ class RobustnessPlan:
     long_texts: LongTexts
     pairs_each: int  # that are asked in any company
 
+    def with_rows(self, rows_each: int | None) -> Self:
+        """The plan with another number of rows, if one is given."""
+        return self if rows_each is None else replace(self, rows_each=rows_each)
+
 
 FULL = RobustnessPlan(
     quick=False,
-    rows_each=80,
+    rows_each=60,
     long_texts=LongTexts(context_words=10_000, quotations=12, response_words=2_000, responses=12),
     pairs_each=30,
 )

@@ -76,6 +76,7 @@ class _Bench:
                 next_step="pip install 'assay-llm[dev]', then run it again.",
             ) from error
         self._limits = openvino_limits
+        self._float32_rate = reference.float32_rate
         self._threads = len(physical_cores())
         self._reference = reference.Reference(checkpoint)
         self._config = ScorerConfig(threads=self._threads)
@@ -90,6 +91,8 @@ class _Bench:
         best = self._best_threads()
         self._console.print(f"pairs: Assay and the reference ({best} threads) in turn")
         pairs = [self._pair_rate(length) for length in LENGTHS]
+        rates = [self._rates() for _ in range(plan.rounds)]
+        self._reference.use_threads(best)
         mix = make_mix(plan.responses, SEED)
         responses, equality = self._responses(mix)
         self._console.print("memory and start, in processes of their own")
@@ -101,6 +104,7 @@ class _Bench:
             reference_threads=best,
             accepted=self._calibration.accepted,
             pairs=tuple(pairs),
+            int8_over_float32=Series.of(rates),
             responses=responses,
             equality=equality,
             stages=tuple(
@@ -124,6 +128,11 @@ class _Bench:
         best = max(rates, key=lambda threads: rates[threads])
         self._reference.use_threads(best)
         return best
+
+    def _rates(self) -> float:
+        """The machine's int8 matrix rate over its float32 one: no ratio of pairs is larger that does the same work."""
+        seconds = self._plan.seconds
+        return self._limits.int8_rate(self._threads, seconds) / self._float32_rate(self._threads, seconds)
 
     def _pair_rate(self, length: int) -> PairRate:
         count = max(32, self._plan.tokens // length)

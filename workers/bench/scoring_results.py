@@ -95,6 +95,7 @@ class ScoringResult(Frozen):
     reference_threads: int  # with which the reference was fastest
     accepted: float  # entailment that settles a claim
     pairs: tuple[PairRate, ...]
+    int8_over_float32: Series  # the machine's rates of large matrix products
     responses: ResponseRate
     equality: Equality
     stages: tuple[Stage, ...]

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from workers.bench import ingest, queue, report, scoring, scoring_report
+from service.core.config import read_settings
+from workers.bench import accuracy, ingest, queue, report, robustness, robustness_report, scoring, scoring_report
 from workers.bench.results import IngestResult, QueueResult, read_result, write_result
 from workers.bench.scoring_results import ScoringResult
 from workers.commands.entry import explained
+from workers.scorer import scorer_config
 
 bench_app = typer.Typer(no_args_is_help=True, help="What this machine carries, measured.")
 
@@ -62,6 +64,28 @@ def bench_scoring(
         result = scoring.bench_scoring(scoring.QUICK if quick else scoring.FULL, checkpoint, console)
     write_result(result, json)
     console.print(scoring_report.scoring_section(result), markup=False, soft_wrap=True)
+    _warn_if(quick, console)
+
+
+@bench_app.command("robustness")
+def bench_robustness(
+    *,
+    data: Annotated[Path, typer.Option(help="Folder of *.jsonl.gz, lines {premise, hypothesis, label}.")],
+    json: Output,
+    doc: Annotated[Path | None, typer.Option(help="Also write the document of all results beside the JSON.")] = None,
+    rows_each: Annotated[int | None, typer.Option(min=1, help="Rows of each set.", show_default="60")] = None,
+    quick: Quick = False,
+) -> None:
+    """Measures what irrelevant, repeated, long or hostile text does to verdicts; eight minutes."""
+    console = Console(highlight=False)
+    plan = robustness.QUICK if quick else robustness.FULL
+    with explained():
+        config = scorer_config(read_settings())
+        result = robustness.bench_robustness(plan.with_rows(rows_each), data, config, console)
+        write_result(result, json)
+        if doc is not None:
+            doc.write_text(accuracy.document(json.parent), encoding="utf-8")
+    console.print(robustness_report.robustness_section(result), markup=False, soft_wrap=True)
     _warn_if(quick, console)
 
 

@@ -16,7 +16,6 @@ from models.load import Model, ScorerConfig, load_model, load_scorer
 from models.pairs import Plan, Planner
 from models.types import (
     ClaimResult,
-    Context,
     EncodedPair,
     Item,
     NotApplicable,
@@ -152,7 +151,7 @@ def test_a_split_at_a_paragraph_loses_nothing_that_one_half_says(scorer: Scorer,
             assert other.score <= one.score
 
 
-@LAW
+@settings(LAW, max_examples=10)
 @given(case=cases())
 def test_the_response_as_a_passage_supports_itself(scorer: Scorer, case) -> None:
     """A passage that says what the response says raises no score, and every claim is supported by it."""
@@ -200,7 +199,7 @@ def exhaustive() -> Scorer:
     return load_scorer(ScorerConfig(threads=2, cache=REMEMBERED, exhaustive=True))
 
 
-@LAW
+@settings(LAW, max_examples=8)
 @given(case=cases())
 def test_the_early_end_changes_nothing(scorer: Scorer, exhaustive: Scorer, case) -> None:
     """Reading up to the first window that is accepted gives what reading all gives: verdicts, scores and evidence."""
@@ -255,7 +254,8 @@ def has_one_sentence(scorer: Scorer, item: Item) -> bool:
 MADE_UP = (
     "The moon landing was filmed by nine penguins in Brazil.",
     "All volcanoes on the island were painted green by order of the emperor in 1703.",
-    "Submarines may only be parked in the swimming pool on Sundays.",
+    "Mozart wrote the opera for a choir of forty dolphins.",
+    "The volcano swallowed a submarine and two violins.",
 )
 
 
@@ -270,9 +270,8 @@ def test_a_made_up_last_sentence_of_a_long_response_is_found(scorer: Scorer, see
     assert isinstance(honest, Scored)
     assert isinstance(found, Scored)
     assert (honest.flagged, found.flagged) == (False, True)
-    assert [claim.text for claim in found.claims if claim.score is not None and claim.score >= found.threshold] == [
-        made_up
-    ]
+    flagged = [claim for claim in found.claims if claim.score is not None and claim.score >= found.threshold]
+    assert [claim is found.claims[-1] and claim.text.endswith(made_up) for claim in flagged] == [True]
 
 
 @LAW
@@ -294,7 +293,7 @@ def test_instructions_in_a_context_take_no_support_away(scorer: Scorer, case, at
     before, after = score(scorer, item, with_contexts(item, [*(each.text for each in item.contexts), attack]))
     for one, other in pairs_of(before, after):
         assert other.score <= one.score
-        assert Verdict.SUPPORTED not in {one.verdict} - {other.verdict}
+        assert one.verdict is not Verdict.SUPPORTED or other.verdict is Verdict.SUPPORTED
 
 
 ODD = st.sampled_from(
@@ -341,17 +340,16 @@ CLAIM = "Paris is the capital of France."
 WORD = "word " * 200_000
 ONE_WORD = "x" * 1_000_000
 NOTHING_TO_CHECK = NotApplicable(reason=NotApplicableReason.NO_CLAIMS)
-NO_CONTEXT = NotApplicable(reason=NotApplicableReason.NO_CONTEXT)
 OTHER_LANGUAGE = Unscored(reason=UnscoredReason.LANGUAGE)
 TOO_LONG = Unscored(reason=UnscoredReason.CLAIM_TOO_LONG)
 ARABIC = "باريس هي عاصمة فرنسا وهي مدينة كبيرة تقع على نهر السين."
 HEBREW = "פריז היא בירת צרפת והיא עיר גדולה על גדות נהר הסן."
-"""What each of these comes to, as the response beside PREMISE."""
+# What each of these comes to, as the response beside PREMISE.
 RESPONSES = {
     "a word a million times": (WORD, TOO_LONG),
     "one word of a megabyte": (ONE_WORD, OTHER_LANGUAGE),
     "emoji": ("😀" * 1_000, NOTHING_TO_CHECK),
-    "control characters": ("\x00\x01\x02\x1b[31m\x7f", NOTHING_TO_CHECK),
+    "control characters": ("\x00\x01\x02\x1b\x7f\u200b\u202e", NOTHING_TO_CHECK),
     "Arabic": (ARABIC, OTHER_LANGUAGE),
     "Hebrew": (HEBREW, OTHER_LANGUAGE),
 }

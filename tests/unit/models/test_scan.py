@@ -59,6 +59,14 @@ def test_limit_counts_what_is_needed() -> None:
     assert sum(len(call) for call in backend.calls) <= 1 + 4
 
 
+def test_too_much_to_put_in_order_is_refused_before_the_model_is_asked() -> None:
+    """Sentences times claims are bounded, since putting them in order takes time of its own."""
+    backend = WordBackend()
+    tight = Limits(window=20, least_window=4, max_length=64, max_ranked=11)
+    outcomes = word_scorer(backend, tight).score([item("Bananas fly. Snow is cold.", FILLER)], lambda: None)
+    assert (outcomes, backend.calls) == ([Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)], [])
+
+
 def test_same_text_twice_is_read_once() -> None:
     """Contexts that repeat each other cost nothing, and the first is the evidence."""
     outcome, pairs = read(item("Bananas fly.", FILLER, FILLER, FILLER))

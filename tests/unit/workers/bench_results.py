@@ -16,6 +16,15 @@ from workers.bench.results import (
     Series,
     StoreResult,
 )
+from workers.bench.scoring_results import (
+    Equality,
+    PairRate,
+    ProcessFigures,
+    ResponseRate,
+    RunTime,
+    ScoringResult,
+    Stage,
+)
 
 MACHINE = Machine(
     processor="A processor",
@@ -86,3 +95,46 @@ def queue_result(**changes: Any) -> QueueResult:
         "model": ModelCost(per_sample_ms=series(99.75), pairs_per_sample=12),
     }
     return QueueResult(**values | changes)
+
+
+def scoring_result(**changes: Any) -> ScoringResult:
+    process = RunTime.of([ProcessFigures(first_score_s=2.0, peak_mb=300.0)])
+    values: dict[str, Any] = {
+        "machine": MACHINE,
+        "quick": False,
+        "threads": 2,
+        "reference_threads": 2,
+        "accepted": 0.6,
+        "pairs": (
+            PairRate(
+                tokens=64,
+                pairs=256,
+                assay_per_s=series(600, 590, 610),
+                reference_per_s=series(100),
+                ratio=series(6.0, 5.9, 6.1),
+                int8_per_s=series(4e11),
+                int8_share=series(0.7),
+            ),
+        ),
+        "int8_over_float32": series(4.0),
+        "responses": ResponseRate(
+            responses=40,
+            claims=160,
+            words_least=226,
+            words_median=1_022,
+            words_most=2_913,
+            pairs=10_000,
+            pairs_needed=2_500,
+            assay_per_s=series(8.0),
+            exhaustive_per_s=series(2.0),
+            reference_per_s=series(0.25),
+            ratio=series(32.0),
+            planning_share=series(0.03),
+        ),
+        "equality": Equality(claims=160, verdicts=160, scores=160, float32_verdicts=156),
+        "stages": (Stage(rows=16, tokens=64, shares={"matrix products": 0.7, "other": 0.3}),),
+        "assay_process": process,
+        "reference_process": process,
+        "gpu": None,
+    }
+    return ScoringResult(**values | changes)

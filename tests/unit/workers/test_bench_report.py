@@ -4,9 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.workers.bench_results import MACHINE, ingest_result, queue_result, series
-from workers.bench.report import document
+from tests.unit.workers.bench_results import MACHINE, ingest_result, queue_result, scoring_result, series
+from workers.bench import report
 from workers.bench.results import BenchError, IngestResult, QueueResult, Series, read_result, write_result
+from workers.bench.scoring_report import scoring_section
+from workers.bench.scoring_results import GpuResult
+
+
+def document(ingest: IngestResult, queue: QueueResult) -> str:
+    return report.document(ingest, queue, scoring_result())
 
 
 def row_of(text: str, start: str) -> list[str]:
@@ -71,3 +77,21 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
 def test_a_series_of_nothing_but_zeros_has_no_spread() -> None:
     """A share of nothing is no error."""
     assert Series.of([0, 0]).spread == 0
+
+
+def test_scoring_is_set_beside_the_reference() -> None:
+    """Ratios, the share of the machine, and how many claims came out alike, each with what it was measured over."""
+    text = scoring_section(scoring_result())
+    assert row_of(text, "64 |")[1:] == ["600", "100", "6.0 x", "3%", "70%"]
+    assert row_of(text, "Assay beside the reference")[1:] == ["32.0 x", "0%", "25 x"]
+    assert "2,500 pairs, 25%, decided" in text
+    assert "Of 160 claims, 160 (100.0%) have the verdict of the exhaustive scan" in text
+    assert "156 (97.5%) the verdict of the float32 probabilities" in text
+
+
+def test_a_gpu_is_named_only_where_there_is_one() -> None:
+    """What was not measured is said, not left out."""
+    assert "No GPU was there to measure" in scoring_section(scoring_result())
+    gpu = GpuResult(device="A GPU", dtype="bfloat16", tokens=128, pairs_per_s=series(5e4), responses_per_s=series(900))
+    text = scoring_section(scoring_result(gpu=gpu))
+    assert "On one A GPU in bfloat16: 50,000 pairs/s of 128 tokens (aim on an H200: 50,000), 900 responses/s" in text
