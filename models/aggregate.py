@@ -11,7 +11,12 @@ from models.calibrate import BALANCED, Calibration
 from models.types import ClaimResult, Probability, Scored, Verdict
 
 # Raise with any change to the rules below: it is part of every scorer's fingerprint.
-AGGREGATION_VERSION = "2"
+AGGREGATION_VERSION = "3"
+
+
+# Entailment for which a window counts at most that is not about the claim. Small models find now and then that such a
+# one entails a claim: beside thousands of words, of any claim some do.
+UNRELATED = 0.15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,19 +29,16 @@ class Judgement:
 
 
 def judge_claim(probabilities: Sequence[Probability], about: Sequence[bool], calibration: Calibration) -> Judgement:
-    """The judgement over at least one window, in the order in which they were read.
+    """The judgement over at least one window, in the order in which they were read; `about` says which speak of the claim.
 
     Supported if any window entails the claim, that is if its calibrated score is below 0.5; else contradicted if
-    contradiction is the likeliest class of some window (never for a model that cannot tell) that is `about` what the
-    claim is about: models find that what speaks of something else contradicts; else unsupported. The first window wins a
-    tie, and entailment from `calibration.accepted` on is all alike: what comes after the first
-    window that is accepted changes nothing.
+    contradiction is the likeliest class of some window that is about the claim (never for a model that cannot tell);
+    else unsupported. The first window wins a tie, and entailment from `calibration.accepted` on is all alike: what comes
+    after the first window that is accepted changes nothing.
     """
-    best = max(
-        range(len(probabilities)),
-        key=lambda window: min(probabilities[window].entailment, calibration.accepted),
-    )
-    score = calibration.score(probabilities[best].entailment)
+    counted = [counts(probability.entailment, speaks) for probability, speaks in zip(probabilities, about, strict=True)]
+    best = max(range(len(counted)), key=lambda window: min(counted[window], calibration.accepted))
+    score = calibration.score(counted[best])
     if score < BALANCED:
         return Judgement(verdict=Verdict.SUPPORTED, score=score, deciding=best)
     against = [
@@ -46,6 +48,11 @@ def judge_claim(probabilities: Sequence[Probability], about: Sequence[bool], cal
         worst = max(against, key=lambda window: probabilities[window].contradiction or 0.0)
         return Judgement(verdict=Verdict.CONTRADICTED, score=score, deciding=worst)
     return Judgement(verdict=Verdict.UNSUPPORTED, score=score, deciding=best)
+
+
+def counts(entailment: float, about: bool) -> float:  # noqa: FBT001 - a property of the window
+    """For how much the entailment of a window counts."""
+    return entailment if about else min(entailment, UNRELATED)
 
 
 def judge_response(claims: Sequence[ClaimResult], threshold: float, pairs: int) -> Scored:

@@ -139,7 +139,7 @@ class NliScorer:
                 probability=None,
                 evidence=None,
             )
-        judgement = judge_claim(read.found, [reading.about for reading in planned.readings], self._parts.calibration)
+        judgement = judge_claim(read.found, read.about, self._parts.calibration)
         return ClaimResult(
             start=claim.start,
             end=claim.end,
@@ -165,7 +165,7 @@ def _ahead(
 
 
 def _scan(plan: Plan) -> ItemScan:
-    return ItemScan(claims=tuple(ClaimScan(planned=claim) if claim.readings else None for claim in plan.claims))
+    return ItemScan(claims=tuple(ClaimScan(planned=claim) if claim.ids else None for claim in plan.claims))
 
 
 def _evidence(item: Item, reading: Reading) -> Evidence:

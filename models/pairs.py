@@ -12,9 +12,9 @@ from models.types import Context, Item, NotApplicable, NotApplicableReason, Toke
 from models.windows import Source, Window, cut_sentences, join_windows, make_runs, read_source
 
 # Raise with any change to the order or to what is read of a text: it is part of every scorer's fingerprint.
-READING_VERSION = "1"
+READING_VERSION = "2"
 
-# Of a claim's content words, those that a window must hold to contradict it.
+# Of a claim's content words, those that a window holds that speaks of the same.
 _ABOUT_SHARE = 1 / 3
 
 _SPACES = re.compile(r" {2,}")
@@ -27,16 +27,16 @@ class Reading:
     context_index: int
     window: Window
     ids: TokenIds  # the window's tokens
-    about: bool  # it holds as many of the claim's words as one needs that contradicts it
+    about: bool  # it speaks of what the claim speaks of; another says little of it, whatever the model makes of the two
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedClaim:
-    """A claim and what is to be read beside it: nothing exactly when it is not to be checked."""
+    """A claim and what is to be read beside it."""
 
     claim: Claim
-    ids: TokenIds = b""
-    readings: tuple[Reading, ...] = ()  # the most relevant first; no two of the same tokens
+    ids: TokenIds = b""  # none exactly when it is not to be checked
+    readings: tuple[Reading, ...] = ()  # those that are about the claim first, the most relevant of them at the front
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +53,6 @@ class Sentences:
     text: str
     source: Source
     windows: tuple[Window, ...]
-    ids: tuple[TokenIds, ...]
     words: tuple[frozenset[int], ...]  # tokens that say what a sentence is about
 
 
@@ -148,38 +147,37 @@ class Planner:
                 text=text,
                 source=source,
                 windows=tuple(windows),
-                ids=tuple(self._read(text, source, window) for window in windows),
                 words=tuple(frozenset(source.encoded.ids[window.first : window.last]) - fillers for window in windows),
             )
         return sentences
 
-    def _read(self, text: str, source: Source, window: Window) -> TokenIds:
-        key = (text, window.first, window.last)
+    def _read(self, sentences: Sentences, window: Window) -> TokenIds:
+        key = (sentences.text, window.first, window.last)
         packed = self._ids.get(key)
         if packed is None:
-            ids = source.encoded.ids[window.first : window.last]
-            packed = self._ids[key] = pack(self.encoder.reread(text[window.start : window.end].strip(), ids))
+            ids = sentences.source.encoded.ids[window.first : window.last]
+            text = sentences.text[window.start : window.end].strip()
+            packed = self._ids[key] = pack(self.encoder.reread(text, ids))
         return packed
 
     def _readings(self, shelf: _Shelf, claim: tuple[int, ...], budget: int) -> tuple[Reading, ...]:
-        """All windows for the claim, the most relevant first; of those alike the first, sentences before runs."""
+        """All windows for the claim in the order in which to read them; of those alike the first, sentences before runs."""
         words = frozenset(claim) - self.encoder.fillers
-        ranked: list[tuple[float, Reading]] = []
-
-        def add(index: int, window: Window, ids: TokenIds, common: frozenset[int]) -> None:
-            relevance = shelf.rarity.relevance(common, window.last - window.first) if common else 0.0
-            about = len(common) >= _ABOUT_SHARE * len(words)
-            ranked.append((relevance, Reading(context_index=index, window=window, ids=ids, about=about)))
-
+        ranked: list[tuple[bool, float, Reading]] = []
         for index, sentences in shelf.contexts:
             shared = [words & held for held in sentences.words]
-            for window, ids, common in zip(sentences.windows, sentences.ids, shared, strict=True):
-                add(index, window, ids, common)
+            windows = list(zip(sentences.windows, shared, strict=True))
             for first, last, common in make_runs(sentences.windows, shared, budget):
-                run = join_windows(sentences.source, sentences.windows[first], sentences.windows[last])
-                add(index, run, self._read(sentences.text, sentences.source, run), common)
-        ranked.sort(key=lambda each: -each[0])
+                windows.append(
+                    (join_windows(sentences.source, sentences.windows[first], sentences.windows[last]), common)
+                )
+            for window, common in windows:
+                about = len(common) >= _ABOUT_SHARE * len(words)
+                ids = self._read(sentences, window)
+                reading = Reading(context_index=index, window=window, ids=ids, about=about)
+                ranked.append((not about, -shelf.rarity.relevance(common, window.last - window.first), reading))
+        ranked.sort(key=lambda each: each[:2])
         distinct: dict[TokenIds, Reading] = {}
-        for _, reading in ranked:
+        for *_, reading in ranked:
             distinct.setdefault(reading.ids, reading)
         return tuple(distinct.values())

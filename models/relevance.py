@@ -6,7 +6,7 @@ the case in a sentence.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 _K1 = 1.2
@@ -20,8 +20,10 @@ class Rarity:
     weights: Mapping[int, float]  # inverse document frequency, above 0
     mean_length: float  # tokens of a sentence
 
-    def relevance(self, shared: Iterable[int], length: int) -> float:
+    def relevance(self, shared: Collection[int], length: int) -> float:
         """The BM25 score of a window of `length` tokens that shares those words with the claim; 0 for none."""
+        if not shared:
+            return 0.0
         norm = _K1 * (1 - _B + _B * length / self.mean_length)
         return sum(self.weights[word] for word in shared) * (_K1 + 1) / (1 + norm)
 

@@ -1,12 +1,14 @@
 """The scan: reads the windows of claims, the most relevant first, each claim's until one is accepted.
 
 What comes out is what reading every window would give, the same to the bit: entailment from the accepted level on is all
-alike (models/aggregate.py), and a pair's answer does not depend on its company (models/batching.py).
+alike, that of windows which are not about the claim counts for little (models/aggregate.py), and a pair's answer does not
+depend on its company (models/batching.py).
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from models.aggregate import UNRELATED, counts
 from models.pair_cache import PairCache, PairKey
 from models.pairs import PlannedClaim
 from models.tokens import Encoder
@@ -23,7 +25,13 @@ class ClaimScan:
 
     planned: PlannedClaim
     found: list[Probability] = field(default_factory=list)  # of its readings, from the first on
-    settled: bool = False  # the last one found is accepted, or there is no other
+    best: float = 0.0  # entailment that counts, of what was found
+    settled: bool = False  # no other could change anything, or there is none
+
+    @property
+    def about(self) -> list[bool]:
+        """Of each one found, whether it is about the claim."""
+        return [reading.about for reading in self.planned.readings[: len(self.found)]]
 
     def next_keys(self, count: int) -> list[PairKey]:
         """The pairs to read next."""
@@ -31,13 +39,21 @@ class ClaimScan:
         return [(reading.ids, self.planned.ids) for reading in self.planned.readings[at : at + count]]
 
     def take(self, answers: Iterable[Probability], accepted: float) -> None:
-        """Takes the answers to what was read next, up to the first that is accepted."""
+        """Takes the answers to what was read next, up to the one that settles the claim.
+
+        That is the first that is accepted, or the last that is about the claim if one entails it as much as the others
+        may count for. An `accepted` above 1 reads on to the end.
+        """
+        readings = self.planned.readings
         for answer in answers:
             self.found.append(answer)
-            if answer.entailment >= accepted:
+            at = len(self.found)
+            entailed = counts(answer.entailment, readings[at - 1].about)
+            self.best = max(self.best, entailed)
+            last_about = at < len(readings) and not readings[at].about
+            if entailed >= accepted or at == len(readings) or (last_about and self.best >= UNRELATED and accepted <= 1):
                 self.settled = True
                 return
-        self.settled = len(self.found) == len(self.planned.readings)
 
 
 @dataclass(kw_only=True, slots=True)

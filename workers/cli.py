@@ -30,7 +30,7 @@ from workers.commands.privacy_table import show_privacy
 from workers.commands.purge import purge
 from workers.commands.rate import rate
 from workers.commands.score import score
-from workers.main import Parent
+from workers.groups import run_worker
 from workers.progress import EXIT_REFUSED
 from workers.up import UpOptions, check_port, up
 
@@ -105,9 +105,9 @@ def _check_start(settings: Settings) -> None:
 
 @app.command()
 def worker() -> None:
-    """Runs one worker; start as many as the machine has cores to give."""
+    """Runs a worker on all cores of this machine, in several processes where there are many."""
     with _explained():
-        status = Parent(_settings()).run()
+        status = run_worker(_settings())
     raise typer.Exit(status)
 
 

@@ -1,4 +1,4 @@
-"""The parent of one worker: starts it, restarts it when it dies or stalls, and stops it in time."""
+"""The parent of one worker process: starts it, restarts it when it dies or stalls, and stops it in time."""
 
 import os
 import select
@@ -8,8 +8,9 @@ import sys
 import time
 from types import FrameType
 
-from service.core.config import Settings
-from service.core.log import log
+from service.core.config import Settings, read_settings
+from service.core.errors import AssayError
+from service.core.log import configure_logging, log
 from workers.progress import EXIT_MISCONFIGURED, GRACE_S
 
 POLL_S = 0.5
@@ -97,3 +98,18 @@ class Parent:
             log.error("worker_killed", reason="no progress", for_s=round(now - last_beat, 1))
             child.kill()
             child.wait()
+
+
+def main() -> int:
+    """Runs one worker process, as it is started for each group of cores; its exit status."""
+    try:
+        settings = read_settings()
+        configure_logging(settings)
+    except AssayError as error:
+        print(f"assay worker: {error}", file=sys.stderr)  # noqa: T201 - before logging is set up
+        return EXIT_MISCONFIGURED
+    return Parent(settings).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -14,6 +14,7 @@ from types import FrameType
 import httpx
 from rich.console import Console
 
+from models.backends.cores import physical_cores
 from service.core.config import Settings
 from service.core.db import Database, upgrade
 from service.core.errors import StartRefusedError
@@ -96,6 +97,13 @@ def _environment(settings: Settings, folder: Path, *, demo: bool) -> dict[str, s
     return environment
 
 
+def cores_for_each(settings: Settings, workers: int) -> dict[str, str]:
+    """What divides the cores among several workers, where nobody chose their threads; a single one takes them all."""
+    if workers == 1 or settings.threads:
+        return {}
+    return {"ASSAY_THREADS": str(max(1, len(physical_cores()) // workers))}
+
+
 def _run(settings: Settings, options: UpOptions, children: Children, folder: Path, console: Console) -> None:
     base = f"http://{settings.host}:{settings.port}"
     if "ASSAY_REDIS_URL" in children.environment:
@@ -103,7 +111,7 @@ def _run(settings: Settings, options: UpOptions, children: Children, folder: Pat
     command = [sys.executable, "-m", "workers.cli"]
     children.start("sidecar", [*command, "serve"])
     for _ in range(options.workers):
-        children.start("worker", [*command, "worker"])
+        children.start("worker", [*command, "worker"], environment=cores_for_each(settings, options.workers))
     with httpx.Client(base_url=base, timeout=30.0) as client:
         _await_ready(client, children)
         console.print(f"Assay answers on {base}")

@@ -111,7 +111,11 @@ class Settings(BaseSettings):
     pair_cache: Annotated[int, Field(ge=0)] = 16_384
     """Pairs whose answers a worker remembers, about 0.5 kB each. Worth more where answers or passages recur; 0: none."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """Inference threads of one worker; 0 takes one for each physical core. With N workers on a machine, cores / N."""
+    """Inference threads of a worker in one process. 0: one for each physical core that it may use, its container's
+    limit counted in, in several processes if they are many. Where N workers share a machine: cores / N."""
+    worker_group_cores: Annotated[int, Field(ge=1)] = 8
+    """Most cores of one worker process while `ASSAY_THREADS` is 0. Each has its model, 0.4 GB; another model than the
+    bundled one stays in one process."""
     take_rows: Annotated[int, Field(ge=1, le=1_000)] = 64
     """Most rows a worker takes at once."""
     take_tokens: Annotated[int, Field(ge=1)] = 60_000
@@ -123,12 +127,14 @@ class Settings(BaseSettings):
     stall_s: Annotated[float, Field(ge=1, le=3_600)] = 45.0
     """Seconds without progress after which a worker's parent restarts it. Below the lease, above the slowest batch."""
     worker_metrics_port: Annotated[int, Field(ge=-1, le=65535)] = 0
-    """Port of a worker's `/metrics` on loopback; 0 picks a free one and logs it, -1 serves none."""
+    """Port of a worker's `/metrics` on loopback; 0 picks a free one and logs it, -1 serves none. A worker in several
+    processes serves each on a port of its own: this one and those after it."""
 
     worker_metrics_host: str = "127.0.0.1"
     """Address a worker's `/metrics` binds. It asks for no key, so open it to a trusted network only, as `0.0.0.0`."""
     beat_file: Path | None = None
-    """File that a worker touches as it makes progress. `python -m workers.probe`, a container's health check, reads it."""
+    """File that a worker touches as it makes progress. `python -m workers.probe`, a container's health check, reads it.
+    With several processes it is as old as the one that has stalled for longest."""
 
     secrets_dir: Path | None = None
     """Folder with settings as files: `assay_database_url` holds ASSAY_DATABASE_URL. A variable that is set wins."""

@@ -54,25 +54,32 @@ def measure_last(trial: Trial, plan: LongTexts) -> tuple[LastSentence, ...]:
     rows = trial.corpus.last_sentences(trial.name, draw)[: plan.responses]
     long_item = _copy(trial.corpus.irrelevant(trial.name, POOL, draw), plan.response_words)
     kinds = {ELSEWHERE: [replace(row.item, contexts=()) for row in rows], LABELLED: [row.item for row in rows]}
-    return tuple(_measure_last(trial, kind, items, long_item) for kind, items in kinds.items())
+    short = trial.score([row.item for row in rows])
+    return tuple(
+        _measure_last(trial, kind, list(zip(items, short, strict=True)), long_item) for kind, items in kinds.items()
+    )
 
 
-def _measure_last(trial: Trial, kind: str, items: Sequence[Item], long_item: Item) -> LastSentence:
-    alone = [with_contexts(item, [*_texts(long_item), *_texts(item)]) for item in items]
+def _measure_last(trial: Trial, kind: str, rows: Sequence[tuple[Item, Outcome]], long_item: Item) -> LastSentence:
+    """`rows` have what each sentence scores beside its own context only."""
+    alone = [with_contexts(item, [*_texts(long_item), *_texts(item)]) for item, _ in rows]
     responses = [replace(item, response=long_item.response + SPACE + item.response) for item in alone]
     pairs = zip(trial.score(responses), trial.score(alone), strict=True)
     scores = [(_scores(outcome), _scores(single)) for outcome, single in pairs if isinstance(outcome, Scored)]
+    short = [score for _, outcome in rows for score in _scores(outcome)]
     copied = scores[0][0][:-1] if scores else []
     return LastSentence(
         name=kind,
         responses=len(scores),
         balanced=sum(found[-1] >= BALANCED for found, _ in scores),
         strict=sum(found[-1] >= trial.strict for found, _ in scores),
+        short_balanced=sum(score >= BALANCED for score in short),
+        short_strict=sum(score >= trial.strict for score in short),
         as_alone=sum(found[-1:] == single for found, single in scores),
         copied=len(copied),
         copied_doubted=sum(score >= BALANCED for score in copied),
         copied_flagged=sum(score >= trial.strict for score in copied),
-        missing=len(items) - len(scores),
+        missing=len(rows) - len(scores),
     )
 
 

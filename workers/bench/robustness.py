@@ -32,6 +32,8 @@ class RobustnessPlan:
 
     quick: bool
     rows_each: int
+    diluted_words: tuple[int, ...]  # of irrelevant contexts
+    diluted_responses: int  # of each set
     long_texts: LongTexts
     pairs_each: int  # that are asked in any company
 
@@ -43,12 +45,16 @@ class RobustnessPlan:
 FULL = RobustnessPlan(
     quick=False,
     rows_each=60,
+    diluted_words=(300, 1_000, 3_000),
+    diluted_responses=6,
     long_texts=LongTexts(context_words=10_000, quotations=12, response_words=2_000, responses=12),
     pairs_each=30,
 )
 QUICK = RobustnessPlan(
     quick=True,
     rows_each=4,
+    diluted_words=(100, 200),
+    diluted_responses=1,
     long_texts=LongTexts(context_words=300, quotations=1, response_words=60, responses=1),
     pairs_each=3,
 )
@@ -122,6 +128,7 @@ def _measure_set(plan: RobustnessPlan, corpus: Corpus, name: str, scorers: _Scor
         unscored=_reasons(outcomes, Unscored),
         settling=_settle(scorers.exhaustive, name, base),
         transformed=trial.transformed(),
+        diluted=trial.diluted(plan.diluted_words, plan.diluted_responses),
         helped=trial.helped(),
         attacked=trial.attacked(),
         injected=trial.injected(),

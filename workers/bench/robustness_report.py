@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from service.core.estimate import wilson
+from workers.bench.attacks import ATTACKS
 from workers.bench.markdown import rounded, section, table
 from workers.bench.robustness_results import (
     Company,
@@ -14,19 +15,20 @@ from workers.bench.robustness_results import (
     Shift,
 )
 from workers.bench.transformations import TRANSFORMATIONS, Kind
-from workers.bench.trials import EVERY_ATTACK
 
 Part = TypeVar("Part", bound=Counts)
 
+CLEARED = "flagged at strict, and no longer"
 VIOLATIONS_AIM, COMPANY_AIM = "under 0.5%", 1e-5
 HELPED = {
     "own_words": "the response itself, quoted as another context",
     "own_passage": "of rows labelled supported: their own context, beside two irrelevant ones",
 }
 LAST = {
-    "elsewhere": "of another set: the contexts say nothing of it",
-    "labelled": "one that its label calls not supported by a passage that is among the contexts",
+    "elsewhere": "of a row whose own context is left out: the contexts are of other sets",
+    "labelled": "of a row labelled not supported, its own context among the others",
 }
+DILUTED = {"append_context": "one passage", "shuffle": "two passages"}
 KINDS = {
     Kind.ADDED: "text added",
     Kind.JOINED: "in the same line",
@@ -50,6 +52,7 @@ def robustness_section(result: RobustnessResult) -> str:
     parts = [
         *_transformed_tables(result.sets),
         *_set_table(result.sets),
+        *_diluted_table(result.sets),
         *_helped_table(result.sets),
         *_long_tables(result),
         *_attack_tables(result.sets),
@@ -118,6 +121,26 @@ def _of_kind(result: SetResult, kind: Kind) -> str:
     return f"{sum(shift.doubted for shift in shifts):,} of {sum(shift.supported for shift in shifts):,}"
 
 
+def _diluted_table(sets: Sequence[SetResult]) -> Iterable[str]:
+    transformed = [shift for shift in _totals(sets, lambda each: each.transformed) if shift.name in DILUTED]
+    rows = [
+        [DILUTED.get(shift.name, shift.name), *_gained(shift)]
+        for shift in [*transformed, *_totals(sets, lambda each: each.diluted)]
+    ]
+    yield (
+        "**What irrelevant text costs.** It takes no support away, but each sentence is one more that the model may "
+        "wrongly find to entail a claim. Of the claims that were not supported, or flagged, beside their own context:\n"
+    )
+    yield table(("irrelevant contexts that were added", "not supported, and supported after", CLEARED), rows)
+
+
+def _gained(shift: Shift) -> list[str]:
+    return [
+        _share(shift.admitted, shift.claims - shift.supported),
+        _share(shift.cleared, shift.claims - shift.passed),
+    ]
+
+
 def _helped_table(sets: Sequence[SetResult]) -> Iterable[str]:
     rows = [
         [
@@ -155,6 +178,7 @@ def _long_tables(result: RobustnessResult) -> Iterable[str]:
             LAST[each.name],
             _share(each.balanced, each.responses),
             _share(each.strict, each.responses),
+            f"{each.short_balanced:,}, {each.short_strict:,}",
             f"{each.as_alone:,} of {each.responses:,}",
             f"{each.copied_flagged:,} of {each.copied:,}",
         ]
@@ -162,13 +186,14 @@ def _long_tables(result: RobustnessResult) -> Iterable[str]:
     ]
     yield (
         f"A last sentence after {result.response_words:,} words that are copied from the contexts (*as alone*: with the "
-        "score that it has as the whole response, to the bit):\n"
+        "score that it has as the whole response beside the same contexts, to the bit):\n"
     )
     yield table(
         (
             "the last sentence",
             "flagged at balanced",
             "flagged at strict",
+            "both, beside its own context only",
             "as alone",
             "copied sentences flagged at strict",
         ),
@@ -179,14 +204,16 @@ def _long_tables(result: RobustnessResult) -> Iterable[str]:
 def _attack_tables(sets: Sequence[SetResult]) -> Iterable[str]:
     rows = [
         [
-            shift.name if shift.name == EVERY_ATTACK else f"`{shift.name}`",
-            _share(shift.admitted, shift.claims - shift.supported),
-            _share(shift.cleared, shift.claims - shift.passed),
+            f"`{shift.name}`" if shift.name in ATTACKS else shift.name,
+            *_gained(shift),
         ]
         for shift in _totals(sets, lambda each: each.attacked)
     ]
-    yield "**Instructions in a context**, added to the contexts of responses with a claim that is not supported:\n"
-    yield table(("the context", "not supported, and supported after", "flagged at strict, and no longer"), rows)
+    yield (
+        "**Instructions in a context**, added to the contexts of responses with a claim that is not supported. The last row "
+        "is what any other text does; only what goes beyond it obeys an instruction:\n"
+    )
+    yield table(("the context", "not supported, and supported after", CLEARED), rows)
     injected = [
         [
             {"append_paragraph": "after a blank line", "append_space": "after a space"}[shift.name],
@@ -196,7 +223,10 @@ def _attack_tables(sets: Sequence[SetResult]) -> Iterable[str]:
         ]
         for shift in _totals(sets, lambda each: each.injected)
     ]
-    yield "One of the same, drawn for each row, after the response: its other claims do not change (aim: 0 changed):\n"
+    yield (
+        "One of the instructions, drawn for each row, after the response: its other claims do not change (aim: 0 changed). "
+        "After a space, a response without its full stop runs into what follows:\n"
+    )
     yield table(("added", "claims", "changed", "no longer a claim of their own"), injected)
 
 

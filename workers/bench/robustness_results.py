@@ -1,7 +1,7 @@
 """What `assay bench robustness` measured, as its JSON file holds it: counts and figures, no text of any data set."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
@@ -14,7 +14,7 @@ class Counts(Frozen):
     name: str
 
     @model_serializer(mode="wrap")
-    def _without_zeros(self, write: SerializerFunctionWrapHandler) -> dict[str, str | float]:
+    def _without_zeros(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {field: value for field, value in write(self).items() if value}
 
     @classmethod
@@ -62,6 +62,8 @@ class LastSentence(Counts):
     responses: int = 0
     balanced: int = 0  # whose last sentence was flagged at balanced
     strict: int = 0  # at strict
+    short_balanced: int = 0  # of the same sentences as the whole response beside their own context only
+    short_strict: int = 0
     as_alone: int = 0  # whose last sentence got the score that it gets as the whole response, to the bit
     copied: int = 0  # sentences before the last, of which each set has the same
     copied_doubted: int = 0  # of these, flagged at balanced
@@ -92,8 +94,9 @@ class SetResult(Frozen):
     not_applicable: dict[str, int]  # rows by reason
     unscored: dict[str, int]  # rows by reason
     transformed: tuple[Shift, ...]
+    diluted: tuple[Shift, ...]  # irrelevant contexts were added, more and more
     helped: tuple[Shift, ...]  # a supporting passage was added
-    attacked: tuple[Shift, ...]  # instructions were added to the contexts
+    attacked: tuple[Shift, ...]  # instructions were added to the contexts; for comparison, an irrelevant passage
     injected: tuple[Shift, ...]  # the same were added to the response
     quoted: tuple[Quoted, ...]
     last: tuple[LastSentence, ...]

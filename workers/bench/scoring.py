@@ -193,7 +193,7 @@ class _Bench:
         words = [count_words(item) for item in mix]
         rate = ResponseRate(
             responses=len(mix),
-            claims=sum(1 for plan in plans for claim in plan.claims if claim.readings),
+            claims=sum(1 for plan in plans for claim in plan.claims if claim.ids),
             words_least=min(words),
             words_median=int(statistics.median(words)),
             words_most=max(words),
@@ -226,7 +226,7 @@ class _Bench:
             if not (isinstance(outcome, Scored) and isinstance(full, Scored)):
                 raise BenchError("A response of the mix was not scored.")
             for planned, one, other in zip(plan.claims, outcome.claims, full.claims, strict=True):
-                if not planned.readings:
+                if not planned.ids:
                     continue
                 read = [next(float32) for _ in planned.readings]
                 claims += 1

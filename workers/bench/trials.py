@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import accumulate, islice
 
 from models.calibrate import BALANCED
 from models.training.rows import Row
@@ -16,6 +16,7 @@ from workers.bench.transformations import PARAGRAPH, SPACE, TRANSFORMATIONS, tra
 ITEMS_PER_CALL = 64
 PASSAGES = 2
 EVERY_ATTACK = "all of these at once"
+CONTROL = "an irrelevant passage instead"
 OWN_WORDS, OWN_PASSAGE = "own_words", "own_passage"
 JOINED = {"append_paragraph": PARAGRAPH, "append_space": SPACE}
 
@@ -37,8 +38,12 @@ class Trial:
         return self.scorer.score(items, lambda: None)
 
     def transformed(self) -> tuple[Shift, ...]:
-        """Each transformation, of the responses with a claim that is not flagged."""
+        """Each transformation."""
         return self._compare([each.name for each in TRANSFORMATIONS], self._transformations())
+
+    def diluted(self, words: Sequence[int], responses: int) -> tuple[Shift, ...]:
+        """So many words of irrelevant contexts, of some responses with a claim that is not supported."""
+        return self._compare([f"{count:,} words" for count in words], self._dilutions(words, responses))
 
     def helped(self) -> tuple[Shift, ...]:
         """A passage that repeats the response; the passage of a row labelled supported, beside irrelevant ones."""
@@ -50,7 +55,7 @@ class Trial:
 
     def attacked(self) -> tuple[Shift, ...]:
         """Each attack as another context, and all of them, of the responses with a claim that is not supported."""
-        return self._compare([*ATTACKS, EVERY_ATTACK], self._attacks())
+        return self._compare([*ATTACKS, EVERY_ATTACK, CONTROL], self._attacks())
 
     def injected(self) -> tuple[Shift, ...]:
         """An attack after the response: what becomes of the sentences before it."""
@@ -66,8 +71,6 @@ class Trial:
 
     def _transformations(self) -> Iterator[Variant]:
         for index, (row, before) in enumerate(self.base):
-            if all(score_of(claim) >= self.strict for claim in checked(before)):
-                continue
             draw = self.corpus.draw(self.name, "transformed", index)
             passages = self.corpus.irrelevant(self.name, PASSAGES, draw)
             for each in TRANSFORMATIONS:
@@ -84,11 +87,26 @@ class Trial:
                 yield OWN_PASSAGE, before, with_contexts(item, [*_texts(item), *_texts(row.item)])
 
     def _attacks(self) -> Iterator[Variant]:
-        for row, before in self.base:
-            if any(score_of(claim) >= BALANCED for claim in checked(before)):
-                for attack in ATTACKS:
-                    yield attack, before, with_contexts(row.item, [*_texts(row.item), attack])
-                yield EVERY_ATTACK, before, with_contexts(row.item, [*_texts(row.item), *ATTACKS])
+        draw = self.corpus.draw(self.name, "attacked")
+        for row, before in self._doubtful():
+            added = {attack: [attack] for attack in ATTACKS} | {
+                EVERY_ATTACK: list(ATTACKS),
+                CONTROL: self.corpus.irrelevant(self.name, 1, draw),
+            }
+            for name, texts in added.items():
+                yield name, before, with_contexts(row.item, [*_texts(row.item), *texts])
+
+    def _dilutions(self, words: Sequence[int], responses: int) -> Iterator[Variant]:
+        text = self.corpus.long_text(self.name, max(words), self.corpus.draw(self.name, "diluted")).split(PARAGRAPH)
+        for row, before in self._doubtful()[:responses]:
+            for count in words:
+                yield f"{count:,} words", before, with_contexts(row.item, [*_texts(row.item), *_first(text, count)])
+
+    def _doubtful(self) -> list[tuple[Row, Scored]]:
+        """The responses with a claim that is not supported."""
+        return [
+            (row, before) for row, before in self.base if any(score_of(claim) >= BALANCED for claim in checked(before))
+        ]
 
     def _injections(self) -> Iterator[Variant]:
         draw = self.corpus.draw(self.name, "injected")
@@ -100,3 +118,9 @@ class Trial:
 
 def _texts(item: Item) -> list[str]:
     return [context.text for context in item.contexts]
+
+
+def _first(passages: Sequence[str], words: int) -> list[str]:
+    """As many of the passages as it takes for so many words."""
+    totals = accumulate((len(passage.split()) for passage in passages), initial=0)
+    return [passage for passage, before in zip(passages, totals, strict=False) if before < words]

@@ -1,13 +1,16 @@
 """`assay bench`: what this machine carries."""
 
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from models.types import ModelError
 from service.core.config import read_settings
-from workers.bench import accuracy, ingest, queue, report, robustness, robustness_report, scoring, scoring_report
+from workers.bench import ingest, queue, report, scoring_report
 from workers.bench.results import IngestResult, QueueResult, read_result, write_result
 from workers.bench.scoring_results import ScoringResult
 from workers.commands.entry import explained
@@ -17,6 +20,14 @@ bench_app = typer.Typer(no_args_is_help=True, help="What this machine carries, m
 
 Quick = Annotated[bool, typer.Option("--quick", help="Seconds instead of minutes; the figures mean nothing.")]
 Output = Annotated[Path, typer.Option("--json", help="Where to write the result.")]
+
+
+def _bench(name: str) -> ModuleType:
+    """A bench that stands on a model's libraries, imported only once it is asked for. Raises ModelError."""
+    try:
+        return import_module(f"workers.bench.{name}")
+    except ModuleNotFoundError as error:
+        raise ModelError(f"{error.name} is not installed: pip install 'assay-llm[worker]'") from error
 
 
 def _warn_if(quick: bool, console: Console) -> None:  # noqa: FBT001 - the option itself
@@ -61,6 +72,7 @@ def bench_scoring(
     """Measures pairs and whole responses a second beside sentence-transformers; ten minutes."""
     console = Console(highlight=False)
     with explained():
+        scoring = _bench("scoring")
         result = scoring.bench_scoring(scoring.QUICK if quick else scoring.FULL, checkpoint, console)
     write_result(result, json)
     console.print(scoring_report.scoring_section(result), markup=False, soft_wrap=True)
@@ -78,14 +90,14 @@ def bench_robustness(
 ) -> None:
     """Measures what irrelevant, repeated, long or hostile text does to verdicts; eight minutes."""
     console = Console(highlight=False)
-    plan = robustness.QUICK if quick else robustness.FULL
     with explained():
-        config = scorer_config(read_settings())
-        result = robustness.bench_robustness(plan.with_rows(rows_each), data, config, console)
+        robustness, accuracy = _bench("robustness"), _bench("accuracy")
+        plan = (robustness.QUICK if quick else robustness.FULL).with_rows(rows_each)
+        result = robustness.bench_robustness(plan, data, scorer_config(read_settings()), console)
         write_result(result, json)
         if doc is not None:
             doc.write_text(accuracy.document(json.parent), encoding="utf-8")
-    console.print(robustness_report.robustness_section(result), markup=False, soft_wrap=True)
+    console.print(accuracy.robustness_section(result), markup=False, soft_wrap=True)
     _warn_if(quick, console)
 
 

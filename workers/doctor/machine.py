@@ -1,17 +1,18 @@
 """Checks of this machine and of what is installed on it."""
 
 import importlib.util
-import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping
 
+from models.backends.cores import physical_cores
 from models.load import load_scorer
 from models.types import ModelError
 from service.core.config import ScorerKind, Settings
 from service.core.errors import PolicyInvalidError
 from service.core.policy import read_policy
 from workers.doctor.finding import Finding, fail, ok, warn
+from workers.groups import groups_of
 from workers.scorer import scorer_config
 
 OLDEST_PYTHON = (3, 11)
@@ -88,12 +89,20 @@ def check_policy(settings: Settings) -> Iterator[Finding]:
 
 def check_cores(settings: Settings) -> Iterator[Finding]:
     """Workers do not ask for more threads than there are cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(physical_cores())
     if settings.threads > cores:
-        text = f"{settings.threads} threads of one worker on {cores} cores"
+        text = f"{settings.threads} threads of one worker on {_counted(cores, 'core')}"
         yield warn("cores", text, f"Set ASSAY_THREADS to {cores} or less; with N workers, cores / N.")
-    else:
-        yield ok("cores", f"{cores} cores, {settings.threads or 'all'} threads of one worker")
+        return
+    groups = groups_of(settings)
+    shares = [group.threads for group in groups] or [settings.threads or cores]
+    threads = f"{min(shares)} to {max(shares)} threads" if min(shares) < max(shares) else _counted(shares[0], "thread")
+    processes = f"{len(shares)} processes with {threads} each" if len(shares) > 1 else f"one process with {threads}"
+    yield ok("cores", f"{_counted(cores, 'core')} to use; a worker runs {processes}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def check_scorer(settings: Settings) -> Iterator[Finding]:

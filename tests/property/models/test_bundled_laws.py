@@ -99,7 +99,8 @@ def quotes_to_the_letter(item: Item, outcome: Outcome) -> None:
         return
     for claim in outcome.claims:
         assert claim.text == item.response[claim.start : claim.end]
-        assert (claim.evidence is None) == (claim.score is None) == (claim.verdict is Verdict.NOT_CHECKABLE)
+        assert (claim.score is None) == (claim.verdict is Verdict.NOT_CHECKABLE)
+        assert (claim.evidence is None) == (claim.probability is None)
         if claim.evidence is not None:
             context = item.contexts[claim.evidence.context_index]
             assert (context.id, context.text[claim.evidence.start : claim.evidence.end]) == (
@@ -215,22 +216,27 @@ def test_the_early_end_changes_nothing(scorer: Scorer, exhaustive: Scorer, case)
 @settings(LAW, max_examples=10)
 @given(seed=SEEDS, mark=st.sampled_from([PARAGRAPH, "\n", " "]))
 def test_the_last_sentence_of_a_long_context_is_found(scorer: Scorer, seed: int, mark: str) -> None:
-    """The sentence that supports a claim does so after 10,000 words, and is what is quoted."""
+    """The sentence that supports a claim does so after 10,000 words, and is quoted unless one of those does as well."""
     random = Random(seed)
     home = random.choice(domains())
-    claim = random.choice([item for item in home.supported if has_one_sentence(scorer, item)])
+    claim = random.choice([item for item in home.supported if evidence_of(scorer, item)])
     sentence = evidence_of(scorer, claim)
-    words, others = [], [each for domain in domains() if domain is not home for each in domain.documents]
-    for document in random.sample(others, len(others)):
-        words += [document] if sum(map(count_words, words)) < 10_000 else []
-    text = PARAGRAPH.join(words) + mark + sentence
-    assert count_words(text) > 10_000
-    (found,) = score(scorer, make(claim.response, text))
+    others = [each for domain in domains() if domain is not home for each in domain.documents]
+    taken = random.sample(others, len(others))
+    while count_words(PARAGRAPH.join(taken[1:])) >= 10_000:
+        del taken[0]
+    text = PARAGRAPH.join(taken)
+    (found,) = score(scorer, make(claim.response, text + mark + sentence))
     assert isinstance(found, Scored)
     (result,) = found.claims
     assert result.verdict is Verdict.SUPPORTED
-    assert result.evidence.end == len(text)
-    assert result.evidence.text.endswith(sentence)
+    if result.evidence.end < len(text):  # then it needs no last sentence
+        (without,) = score(scorer, make(claim.response, text))
+        assert isinstance(without, Scored)
+        assert without.claims[0].verdict is Verdict.SUPPORTED
+    else:
+        assert result.evidence.end == len(text + mark + sentence)
+        assert result.evidence.text.endswith(sentence)
 
 
 def count_words(text: str) -> int:
@@ -247,10 +253,6 @@ def evidence_of(scorer: Scorer, item: Item) -> str:
     return text if sentences_of(text) == [text] else ""
 
 
-def has_one_sentence(scorer: Scorer, item: Item) -> bool:
-    return bool(evidence_of(scorer, item))
-
-
 MADE_UP = (
     "The moon landing was filmed by nine penguins in Brazil.",
     "All volcanoes on the island were painted green by order of the emperor in 1703.",
@@ -264,7 +266,7 @@ MADE_UP = (
 def test_a_made_up_last_sentence_of_a_long_response_is_found(scorer: Scorer, seed: int, made_up: str) -> None:
     """After 2,000 words out of the contexts, what they do not say is flagged, and nothing else."""
     texts = [text for domain in Random(seed).sample(domains(), 2) for text in domain.documents]
-    copied = " ".join(sentence for text in texts for sentence in sentences_of(text))
+    copied = PARAGRAPH.join(" ".join(sentences_of(text)) for text in texts)
     assert count_words(copied) > 2_000
     honest, found = score(scorer, make(copied, *texts), make(f"{copied} {made_up}", *texts))
     assert isinstance(honest, Scored)

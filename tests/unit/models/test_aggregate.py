@@ -1,6 +1,6 @@
 """Verdicts and scores."""
 
-from models.aggregate import Judgement, judge_claim, judge_response
+from models.aggregate import UNRELATED, Judgement, judge_claim, judge_response
 from models.types import ClaimResult, Probability, Verdict
 from tests.unit.models.support import EVEN
 
@@ -33,6 +33,14 @@ def test_contradicted_only_when_none_entails() -> None:
 def test_only_what_is_about_the_claim_contradicts_it() -> None:
     """A window that speaks of something else contradicts nothing, whatever the model says."""
     assert judged([probability(0.1, 0.9)], about=False).verdict is Verdict.UNSUPPORTED
+
+
+def test_what_speaks_of_something_else_supports_little() -> None:
+    """Entailment by a window that is not about the claim counts for next to nothing, and one that is about it wins."""
+    alone = judged([probability(0.95)], about=False)
+    assert (alone.verdict, alone.score) == (Verdict.UNSUPPORTED, EVEN.score(UNRELATED))
+    both = judge_claim([probability(0.95), probability(0.2)], [False, True], EVEN)
+    assert (both.deciding, both.score) == (1, EVEN.score(0.2))
 
 
 def test_what_comes_after_the_accepted_changes_nothing() -> None:

@@ -4,9 +4,11 @@ from models.limits import Limits
 from models.pair_cache import PairCache
 from models.tokens import pack
 from models.types import Context, Item, Outcome, Probability, Scored, Unscored, UnscoredReason
-from tests.unit.models.support import WordBackend, word_scorer
+from tests.unit.models.support import EVEN, WordBackend, word_scorer
 
 FILLER = "Rain fell on Monday. Nobody came. The bus was late. Cats slept all day. Snow is cold. Trees grew tall."
+# Shares so few signs with any sentence of the filler that none of them counts for much.
+MADE_UP = "Bananas fly backwards over seven purple mountains every spring."
 LIMITS = Limits(window=20, least_window=4, max_length=64)
 
 
@@ -31,9 +33,17 @@ def test_stops_at_the_first_that_is_accepted() -> None:
 
 def test_reads_everything_where_nothing_is_accepted() -> None:
     """A claim is unsupported only after every window was read."""
-    outcome, pairs = read(item("Bananas fly backwards.", FILLER))
+    outcome, pairs = read(item(MADE_UP, FILLER))
     assert isinstance(outcome, Scored)
     assert (pairs, outcome.pairs) == (6, 6)
+
+
+def test_stops_where_the_rest_counts_for_no_more() -> None:
+    """What is not about a claim is not read once something counts for as much as that may count for."""
+    outcome, pairs = read(item("The shop opens at nine.", FILLER, "The shop opens."))
+    assert isinstance(outcome, Scored)
+    assert (pairs, outcome.pairs) == (1, 1)
+    assert outcome.claims[0].score == EVEN.score(4 / 6)
 
 
 def test_says_what_reading_everything_says() -> None:
@@ -53,7 +63,7 @@ def test_limit_counts_what_is_needed() -> None:
     tight = Limits(window=20, least_window=4, max_length=64, max_pairs=3)
     backend = WordBackend()
     scorer = word_scorer(backend, tight)
-    outcomes = scorer.score([item("Bananas fly.", FILLER), item("Snow is cold.", FILLER)], lambda: None)
+    outcomes = scorer.score([item(MADE_UP, FILLER), item("Snow is cold.", FILLER)], lambda: None)
     assert outcomes[0] == Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
     assert isinstance(outcomes[1], Scored)
     assert sum(len(call) for call in backend.calls) <= 1 + 4
@@ -69,7 +79,7 @@ def test_too_much_to_put_in_order_is_refused_before_the_model_is_asked() -> None
 
 def test_same_text_twice_is_read_once() -> None:
     """Contexts that repeat each other cost nothing, and the first is the evidence."""
-    outcome, pairs = read(item("Bananas fly.", FILLER, FILLER, FILLER))
+    outcome, pairs = read(item(MADE_UP, FILLER, FILLER, FILLER))
     assert isinstance(outcome, Scored)
     assert pairs == 6
     assert outcome.claims[0].evidence is not None
@@ -80,7 +90,7 @@ def test_cache_answers_what_was_read_before() -> None:
     """A scorer with a cache asks the model once, and answers alike."""
     backend = WordBackend()
     scorer = word_scorer(backend, LIMITS, cache=100)
-    given = item("Bananas fly.", FILLER)
+    given = item(MADE_UP, FILLER)
     first, second = (scorer.score([given], lambda: None)[0] for _ in range(2))
     assert (first == second, len(backend.calls)) == (True, sum(1 for call in backend.calls if call))
     before = len(backend.calls)

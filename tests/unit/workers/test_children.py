@@ -1,7 +1,7 @@
 """Children: when one is started again, and when the parent gives up."""
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -19,6 +19,8 @@ class FakeProcess:
     name: str
     status: int | None = None
     stubborn: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    processors: frozenset[int] | None = None
     signals: list[str] = field(default_factory=list)
 
     def poll(self) -> int | None:
@@ -45,8 +47,10 @@ class FakeChildren(Children):
 
     started: list[FakeProcess] = field(default_factory=list)
 
-    def _popen(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
-        self.started.append(FakeProcess(command[0]))
+    def _popen(
+        self, command: Sequence[str], environment: Mapping[str, str], processors: frozenset[int] | None
+    ) -> "subprocess.Popen[bytes]":
+        self.started.append(FakeProcess(command[0], environment=environment, processors=processors))
         return self.started[-1]  # type: ignore[return-value]
 
 
@@ -118,3 +122,36 @@ def test_stop_leaves_the_dead_alone(children: FakeChildren) -> None:
     children.started[0].status = 0
     children.stop()
     assert children.started[0].signals == []
+
+
+def test_a_child_keeps_what_is_its_own(children: FakeChildren) -> None:
+    """Started again, it has the same variables and processors as before."""
+    children.start("pinned", ["pinned"], environment={"A": "1"}, processors=frozenset({0}))
+    children.started[-1].status = 1
+    children.restart_dead()
+    first, second = children.started[-2:]
+    assert first is not second
+    for process in (first, second):
+        assert (process.name, process.environment, process.processors) == ("pinned", {"A": "1"}, frozenset({0}))
+
+
+def test_stop_together_asks_all_before_it_waits(children: FakeChildren) -> None:
+    """Children that need time to stop need it at the same time."""
+    asked_first: list[int] = []
+
+    @dataclass
+    class Slow(FakeProcess):
+        """Stops only while it is waited for, and then counts who was asked."""
+
+        def wait(self, timeout: float | None = None) -> int:
+            del timeout
+            asked_first.append(sum(process.signals == ["TERM"] for process in children.started))
+            self.status = 0
+            return 0
+
+    for child in children._children:
+        slow = Slow(child.name, stubborn=True)
+        child.process = slow  # type: ignore[assignment]
+        children.started.append(slow)
+    children.stop(together=True)
+    assert asked_first == [2, 2]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.backends.cores import physical_cores
 from service.core.config import Settings
 from tests.property.strategies import LAW
 from workers.doctor.examine import examine
@@ -104,6 +105,18 @@ def test_too_many_threads() -> None:
     """More threads than cores slow a worker down."""
     assert levels(check_cores(Settings(threads=10_000))) == [("cores", Level.WARN)]
     assert levels(check_cores(Settings())) == [("cores", Level.OK)]
+
+
+def test_cores_and_what_a_worker_makes_of_them() -> None:
+    """The finding says how many processes a worker will run here, and with how many threads."""
+    cores = len(physical_cores())
+    for settings, expected in (
+        (Settings(threads=1), "one process with 1 thread"),
+        (Settings(nli_model="a/b"), f"one process with {cores} thread"),
+        (Settings(worker_group_cores=1), f"{cores} processes with 1 thread each" if cores > 1 else "one process"),
+    ):
+        (finding,) = check_cores(settings)
+        assert expected in finding.text
 
 
 @pytest.mark.parametrize(

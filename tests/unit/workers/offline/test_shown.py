@@ -79,9 +79,10 @@ def test_explanation(tmp_path: Path) -> None:
     for expected in (
         "a  flagged: score 1.00, threshold 0.75, 1 is bad",
         "question: Who?",
-        "unsupported",
-        "Purple whales sing opera.",
-        "[0] The kettle can be returned",
+        "  [?1] Purple whales sing opera.",
+        "[?1] unsupported",
+        "closest in context 0:",
+        "“The kettle can be returned within thirty days.”",
         "error: response: This field is required",
         "line 3  not_applicable (no_context)",
     ):
