@@ -158,7 +158,7 @@ def _print_next(base: str, console: Console) -> None:
         "\nTry next:\n"
         f"  curl -s '{base}/hallucination-rate?window=1h&group_by=release' | python3 -m json.tool\n"
         f"  curl -s '{base}/score?wait=10' -H 'content-type: application/json' -d \\\n"
-        '    \'{"contexts": ["Returns are free within 30 days."], "response": "You have 90 days to return it."}\'\n'
+        '    \'{"contexts": ["Returns are free within 30 days."], "response": "Returns are never free."}\'\n'
         f"  open {base}/docs\n"
         "Ctrl-C stops everything; the data stays in .assay/.",
         highlight=False,

@@ -44,7 +44,7 @@ class RobustnessPlan:
 
 FULL = RobustnessPlan(
     quick=False,
-    rows_each=60,
+    rows_each=100,
     diluted_words=(300, 1_000, 3_000),
     diluted_responses=6,
     long_texts=LongTexts(context_words=10_000, quotations=12, response_words=2_000, responses=12),

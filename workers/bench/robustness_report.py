@@ -90,7 +90,7 @@ def _transformed_tables(sets: Sequence[SetResult]) -> Iterable[str]:
     yield (
         "Windows are sentences and short runs of them, and text that is added beside a context's sentences adds windows "
         "and takes none away: the first rows are 0 by construction. In the same line a sentence without its full stop "
-        "runs into its neighbour. What two sentences say only together is no longer read where something stands between "
+        "runs into its neighbour, and a quotation mark without its other half hides where sentences end up to the next. What two sentences say only together is no longer read where something stands between "
         "them, and a sentence in two halves is in no window at all. The place of a cut is drawn at random. "
         f"{_missing(totals.values())}\n"
     )

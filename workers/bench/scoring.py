@@ -52,7 +52,7 @@ class ScoringPlan:
     starts: int
 
 
-FULL = ScoringPlan(quick=False, rounds=5, tokens=16_384, responses=40, response_rounds=3, seconds=2.0, starts=3)
+FULL = ScoringPlan(quick=False, rounds=5, tokens=16_384, responses=20, response_rounds=3, seconds=2.0, starts=3)
 QUICK = ScoringPlan(quick=True, rounds=1, tokens=512, responses=2, response_rounds=1, seconds=0.1, starts=1)
 
 

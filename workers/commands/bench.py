@@ -85,10 +85,10 @@ def bench_robustness(
     data: Annotated[Path, typer.Option(help="Folder of *.jsonl.gz, lines {premise, hypothesis, label}.")],
     json: Output,
     doc: Annotated[Path | None, typer.Option(help="Also write the document of all results beside the JSON.")] = None,
-    rows_each: Annotated[int | None, typer.Option(min=1, help="Rows of each set.", show_default="60")] = None,
+    rows_each: Annotated[int | None, typer.Option(min=1, help="Rows of each set.", show_default="100")] = None,
     quick: Quick = False,
 ) -> None:
-    """Measures what irrelevant, repeated, long or hostile text does to verdicts; eight minutes."""
+    """Measures what irrelevant, repeated, long or hostile text does to verdicts; six minutes."""
     console = Console(highlight=False)
     with explained():
         robustness, accuracy = _bench("robustness"), _bench("accuracy")
