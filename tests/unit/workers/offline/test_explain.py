@@ -54,7 +54,7 @@ def shown(
         width=width,
         highlight=False,
         force_terminal=colour,
-        color_system="truecolor",
+        color_system="truecolor" if colour else None,
         no_color=False,
     )
     console.print(explain(Row(line=1, id="a", content=sent), answer))
