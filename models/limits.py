@@ -11,4 +11,4 @@ class Limits:
     window: int = 128  # of a window beside an ordinary claim
     least_window: int = 32  # a claim that leaves less room than this is too long
     max_pairs: int = 4096  # (window, claim) pairs that one item may need
-    max_ranked: int = 1_000_000  # sentences times claims of one item; a second of work for each half of it
+    max_ranked: int = 250_000  # sentences times claims of one item that are put in order

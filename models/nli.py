@@ -93,7 +93,10 @@ class NliScorer:
         size = self._parts.backend.group or max(1, len(items))
         groups = [items[at : at + size] for at in range(0, len(items), size)]
         planner = Planner(
-            encoder=self._parts.encoder, limits=self._parts.limits, languages=frozenset(self._parts.languages)
+            encoder=self._parts.encoder,
+            limits=self._parts.limits,
+            languages=frozenset(self._parts.languages),
+            progress=progress,
         )
         return [
             outcome for group, plans in _ahead(groups, planner.plan) for outcome in self._score(group, plans, progress)
@@ -185,7 +188,7 @@ def _fingerprint(parts: NliParts, threshold: float) -> str:
         "weights": parts.weights_digest,
         "tokenizer": parts.encoder.digest,
         "claims": claims_version(),
-        "languages": sorted(parts.languages),
+        "languages": sorted(set(parts.languages)),
         "language": language_version(),
         "windows": WINDOWS_VERSION,
         "reading": READING_VERSION,

@@ -1,6 +1,7 @@
 """The plan: which windows of an item are to be read beside which of its claims, and in which order."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from models.claims import Claim, ClaimKind, plain, split_claims
@@ -72,6 +73,7 @@ class Planner:
     encoder: Encoder
     limits: Limits
     languages: frozenset[str] = frozenset()  # that the model reads; empty: any
+    progress: Callable[[], None] = lambda: None  # called between steps: large items take seconds
     _sources: dict[str, Source] = field(default_factory=dict)
     _sentences: dict[tuple[str, int], Sentences] = field(default_factory=dict)
     _ids: dict[tuple[str, int, int], TokenIds] = field(default_factory=dict)
@@ -94,6 +96,8 @@ class Planner:
     def _lay_out(self, item: Item, contexts: list[int], claims: list[tuple[Claim, tuple[int, ...]]]) -> Plan | Unscored:
         shelves: dict[int, _Shelf] = {}
         planned: list[PlannedClaim] = []
+        if sum(bool(ids) for _, ids in claims) > self.limits.max_pairs:
+            return Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
         ranked = 0
         for claim, ids in claims:
             if not ids:
@@ -102,6 +106,10 @@ class Planner:
             budget = min(self.limits.window, self.limits.max_length - self.encoder.specials - len(ids))
             if budget < self.limits.least_window:
                 return Unscored(reason=UnscoredReason.CLAIM_TOO_LONG)
+            # Few sizes: each one cuts all contexts anew.
+            if budget < self.limits.window:
+                budget -= budget % self.limits.least_window
+            self.progress()
             shelf = shelves.get(budget) or shelves.setdefault(budget, self._shelve(item, contexts, budget))
             ranked += shelf.size
             if ranked > self.limits.max_ranked:
@@ -141,13 +149,14 @@ class Planner:
     def _cut(self, text: str, budget: int) -> Sentences:
         sentences = self._sentences.get((text, budget))
         if sentences is None:
-            source, fillers = self._sources[text], self.encoder.fillers
+            self.progress()
+            source = self._sources[text]
             windows = cut_sentences(source, budget)
             sentences = self._sentences[text, budget] = Sentences(
                 text=text,
                 source=source,
                 windows=tuple(windows),
-                words=tuple(frozenset(source.encoded.ids[window.first : window.last]) - fillers for window in windows),
+                words=tuple(self.encoder.words(source.encoded.ids[window.first : window.last]) for window in windows),
             )
         return sentences
 
@@ -162,7 +171,7 @@ class Planner:
 
     def _readings(self, shelf: _Shelf, claim: tuple[int, ...], budget: int) -> tuple[Reading, ...]:
         """All windows for the claim in the order in which to read them; of those alike the first, sentences before runs."""
-        words = frozenset(claim) - self.encoder.fillers
+        words = self.encoder.words(claim)
         ranked: list[tuple[bool, float, Reading]] = []
         for index, sentences in shelf.contexts:
             shared = [words & held for held in sentences.words]

@@ -89,8 +89,13 @@ class Reader:
         known: dict[PairKey, Probability] = {}
         look = _FIRST_LOOK
         while claims := [(item, claim) for item in items for claim in item.open]:
-            # No more than it takes to know that an item needs too many.
-            asked = [(claim, claim.next_keys(min(look, self.max_pairs + 1 - item.pairs))) for item, claim in claims]
+            left = {id(item): self.max_pairs + 1 - item.pairs for item in items}
+            asked = []
+            for item, claim in claims:
+                # All claims of an item together: no more than it takes to know that it needs too many.
+                keys = claim.next_keys(min(look, left[id(item)]))
+                left[id(item)] -= len(keys)
+                asked.append((claim, keys))
             self._learn((key for _, keys in asked for key in keys), known, progress)
             for claim, keys in asked:
                 claim.take((known[key] for key in keys), self.accepted)

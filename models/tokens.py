@@ -75,6 +75,9 @@ class Encoder(Protocol):
     def fillers(self) -> frozenset[int]:
         """Ids that say nothing of what a text is about, such as those of function words and of punctuation."""
 
+    def words(self, ids: Sequence[int]) -> frozenset[int]:
+        """What these tokens say of what a text is about: equal for equal words, wherever they stand."""
+
     def encode(self, text: str) -> Encoded:
         """All tokens of `text`; nothing is cut off."""
 
@@ -127,6 +130,10 @@ class WordPieceEncoder:
     def fillers(self) -> frozenset[int]:
         """Punctuation, [UNK] and the function words of English."""
         return self._fillers
+
+    def words(self, ids: Sequence[int]) -> frozenset[int]:
+        """The ids but for the fillers: WordPiece reads a word alike wherever it stands."""
+        return frozenset(ids) - self._fillers
 
     def encode(self, text: str) -> Encoded:
         """All tokens of `text`, special tokens not included."""

@@ -1,7 +1,7 @@
 """The window: what the model reads of a context at once, a sentence or a short run of them.
 
-The law that all else stands on: text that is added before, after or beside a context adds windows and takes none away,
-so that it can never take support away from a claim. Which windows there are for a claim follows from each window and
+The law that all else stands on: a paragraph or a context that is added before, after or beside a text adds windows and
+takes none away, so that it can never take support away from a claim. Which windows there are for a claim follows from each window and
 the claim alone: every sentence, and every run of two or three whose first and last sentence each hold a word of the
 claim that the rest of the run lacks. A longer run could only repeat what its parts say.
 """
@@ -13,7 +13,7 @@ from models.sentences import split_sentences
 from models.tokens import Encoded
 
 # Raise with any change to the rules below: it is part of every scorer's fingerprint.
-WINDOWS_VERSION = "2"
+WINDOWS_VERSION = "3"
 
 LONGEST_RUN = 3  # sentences
 

@@ -1,6 +1,7 @@
 """The OpenVINO backend: an int8 cross-encoder on the processor."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ class OpenvinoBackend:
         finally:
             for request, left in zip(self._lanes, waiting, strict=True):
                 if left is not None:
-                    request.wait()
+                    with suppress(RuntimeError):  # a failed one raises at every wait, and the others must be waited for
+                        request.wait()
         return [found[index] for index in range(len(pairs))]
 
     def _warm(self) -> None:

@@ -60,6 +60,7 @@ class PairEncoder:
         self._unknown: int | None = loaded.unk_token_id
         self._reserved = frozenset(loaded.all_special_ids) - {self._unknown}
         self._fillers = filler_tokens(self._tokenizer, self._unknown)
+        self._same = _same_words(self._tokenizer)
         self._layout = _read_layout(self._tokenizer, checkpoint.name)
         self.pad_id = int(loaded.pad_token_id)
         self.input_names = frozenset(str(name) for name in loaded.model_input_names)
@@ -87,6 +88,10 @@ class PairEncoder:
     def fillers(self) -> frozenset[int]:
         """Punctuation, what is unknown, and the function words of English."""
         return self._fillers
+
+    def words(self, ids: Sequence[int]) -> frozenset[int]:
+        """The ids but for the fillers, a word being the same with a space before it or a capital."""
+        return frozenset(self._same[token] for token in ids if token not in self._fillers)
 
     def encode(self, text: str) -> Encoded:
         """All tokens of `text`, special tokens not included, each without the space that some tokenizers give it."""
@@ -117,6 +122,15 @@ class PairEncoder:
         if self._unknown is None or self._reserved.isdisjoint(ids):
             return ids
         return [self._unknown if token in self._reserved else token for token in ids]
+
+
+def _same_words(tokenizer: Tokenizer) -> dict[int, int]:
+    """For each token the first of those that stand for the same letters."""
+    first: dict[str, int] = {}
+    same: dict[int, int] = {}
+    for piece, token in sorted(tokenizer.get_vocab().items(), key=lambda each: each[1]):
+        same[token] = first.setdefault(piece.strip("Ġ▁ ").casefold(), token)
+    return same
 
 
 def _require_usable(loaded: Any, name: str) -> None:

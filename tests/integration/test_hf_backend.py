@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from sentence_transformers import CrossEncoder
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from models.backends.hub import find_checkpoint
-from models.backends.pair_tokens import PairEncoder
+from models.backends.pair_tokens import PairEncoder, _same_words
 from models.backends.torch import TorchBackend
 from models.claims import plain
 from models.labels import head_of, read_names
@@ -217,3 +219,10 @@ def test_nan_is_an_error(tmp_path: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(NotFiniteError):
         load(folder)
+
+
+def test_a_word_is_the_same_wherever_it_stands() -> None:
+    """Whether a window speaks of a claim must not hang on a space before a word, or on a capital."""
+    vocabulary = {"Ġshop": 0, "shop": 1, "Shop": 2, "▁shop": 3, "Ġnine": 4, "?": 5}
+    same = _same_words(Tokenizer(WordLevel(vocabulary)))
+    assert same == {0: 0, 1: 0, 2: 0, 3: 0, 4: 4, 5: 5}

@@ -46,7 +46,8 @@ def _pair_tables(result: ScoringResult) -> Iterable[str]:
         "same rounds; the share is that of the multiplications which a pair asks for. In large products this machine does "
         f"{result.int8_over_float32.median:.1f} times as many of int8 as of float32 (spread "
         f"{result.int8_over_float32.spread:.0%}): that bounds the ratio, but for the seventh of the work that the engine's "
-        "graph leaves out.\n"
+        "graph leaves out. Rounds of a large spread were disturbed, and one call on several threads suffers more from that "
+        "than batches on a thread each: there trust the rounds of the JSON file in which the reference was fastest.\n"
     )
 
 
@@ -55,8 +56,11 @@ def _response_tables(rate: ResponseRate, accepted: float) -> Iterable[str]:
         f"Whole responses: {rate.responses} with {rate.claims} claims in all, contexts of {rate.words_least:,} to "
         f"{rate.words_most:,} words (median {rate.words_median:,}), one in twenty made up; demo documents and filler. "
         f"They have {rate.pairs:,} pairs of a claim and a window, which the reference reads in one call. The engine "
-        f"reads the most relevant window first and settles a claim at the first that entails it with {accepted:.0%}: "
-        f"{rate.pairs_needed:,} pairs, {rate.pairs_needed / rate.pairs:.0%}, decided.\n"
+        f"reads windows that are about the claim first, the most relevant at the front, and settles a claim at the first "
+        f"that entails it with {accepted:.0%}; others, most of this mix, it reads only while nothing counts for more than "
+        f"they may: {rate.pairs_needed:,} pairs, {rate.pairs_needed / rate.pairs:.0%}, decided. The filler is about other "
+        "things, which is kind to the engine: docs/accuracy.md has the share that decided on labelled rows. And the "
+        "windows are the engine's own: a user of the library who cuts contexts into larger ones reads fewer tokens.\n"
     )
     rows = [
         row("Assay, responses/s", rate.assay_per_s, ""),

@@ -19,7 +19,7 @@ from models.sentences import split_sentences
 from models.softmax import softmax
 from models.types import Context, Item, Probability, Scored, Verdict
 from models.windows import cut_sentences, read_source
-from tests.unit.models.support import WordEncoder, word_scorer
+from tests.unit.models.support import HashBackend, WordBackend, WordEncoder, word_scorer
 
 # Prose-like text out of pieces that have broken splitters: marks, line ends, astral and combining characters.
 PIECES = st.sampled_from(
@@ -131,14 +131,25 @@ def test_added_text_takes_no_window_away(context: str, more: str, response: str)
         assert all(before <= after for before, after in zip(alone, changed, strict=bool(alone)))
 
 
+SHOPS = st.lists(
+    st.sampled_from(
+        ["The shop opens at nine.", "It closes at five.", "Kettles cost ten euros.", "Rain fell.", "Nine."]
+    ),
+    min_size=1,
+    max_size=8,
+).map(" ".join)
+
+
 @LAW
-@given(st.lists(TEXTS, min_size=1, max_size=4), TEXTS)
-def test_early_end_is_the_exhaustive_scan(contexts: list[str], response: str) -> None:
+@given(st.lists(TEXTS | SHOPS, min_size=1, max_size=4), TEXTS | SHOPS, st.sampled_from([WordBackend, HashBackend]))
+def test_early_end_is_the_exhaustive_scan(contexts: list[str], response: str, backend: type[WordBackend]) -> None:
     """Ending a claim at the first accepted window gives score, verdict and evidence of reading every window."""
     item = Item(
         response=response, contexts=tuple(Context(id=str(index), text=text) for index, text in enumerate(contexts))
     )
-    short, full = (word_scorer(exhaustive=exhaustive).score([item], lambda: None)[0] for exhaustive in (False, True))
+    short, full = (
+        word_scorer(backend(), exhaustive=exhaustive).score([item], lambda: None)[0] for exhaustive in (False, True)
+    )
     if isinstance(full, Scored):
         assert isinstance(short, Scored)
         assert (short.score, short.claims) == (full.score, full.claims)

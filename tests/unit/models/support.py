@@ -27,6 +27,10 @@ class WordEncoder:
         self.encoded: list[str] = []
         self.fillers = frozenset(map(self.id, [*FUNCTION_WORDS, *".,;:!?"]))
 
+    def words(self, ids: Sequence[int]) -> frozenset[int]:
+        """The ids but for the fillers."""
+        return frozenset(ids) - self.fillers
+
     def encode(self, text: str) -> Encoded:
         """All tokens of `text`."""
         self.encoded.append(text)
@@ -78,6 +82,17 @@ class WordBackend:
             raise NotFiniteError
         share = len(claim & window) / len(claim)
         return Probability(entailment=share, neutral=1 - share, contradiction=0.0)
+
+
+@dataclass
+class HashBackend(WordBackend):
+    """Probabilities that follow from a pair's bytes and nothing else: no order foretells them, and some contradict."""
+
+    def _one(self, pair: EncodedPair) -> Probability:
+        digest = hashlib.sha256(pair.input_ids).digest()
+        weights = [digest[at] ** 2 + 1 for at in range(3)]
+        entailment, neutral, contradiction = (weight / sum(weights) for weight in weights)
+        return Probability(entailment=entailment, neutral=neutral, contradiction=contradiction)
 
 
 def word_scorer(
