@@ -49,14 +49,8 @@ def shown(
     answer = RowAnswer(
         id="a", status="scored", reason=None, score=score, flagged=score >= 0.5, threshold=0.5, claims=list(claims)
     )
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        highlight=False,
-        force_terminal=colour,
-        color_system="truecolor" if colour else None,
-        no_color=False,
-    )
+    colours = "truecolor" if colour else None
+    console = Console(file=io.StringIO(), width=width, highlight=False, force_terminal=colour, color_system=colours)
     console.print(explain(Row(line=1, id="a", content=sent), answer))
     file = console.file
     assert isinstance(file, io.StringIO)
@@ -208,8 +202,8 @@ def test_nothing_is_lost_and_nothing_obeyed(
             start = data.draw(st.integers(0, len(context)))
             end = data.draw(st.integers(start, len(context)))
             evidence = EvidenceAnswer(context_id="0", start=start, end=end, text=context[start:end])
-            claims.append(claim_of("" + text, text, verdict, evidence=evidence))
-            claims[-1].start, claims[-1].end = len(response), len(response) + len(text)
+            claim = claim_of(text, text, verdict, evidence=evidence)
+            claims.append(claim.model_copy(update={"start": len(response), "end": len(response) + len(text)}))
         response += text
     text = shown(claims, response or "x", [context], width=10_000)
     assert not any((ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160 for c in text)
