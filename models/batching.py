@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 # Lengths to which pairs are padded. A pair's padded length follows from the pair alone, never from its neighbours,
 # so that neither does its score.
-PADDED_LENGTHS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256, 384, 512)
+PADDED_LENGTHS = (32, 40, 48, 56, 64, 80, 96, 128, 192, 256, 384, 512)
 _ROW_STEP = 4  # between the numbers of rows that a batch may have
 
 
@@ -37,12 +37,13 @@ def row_counts(length: int, token_budget: int) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def make_batches(lengths: Sequence[int], token_budget: int, lanes: int = 1) -> list[Batch]:
+def make_batches(lengths: Sequence[int], token_budget: int, lanes: int = 1, *, any_rows: bool = False) -> list[Batch]:
     """Each position exactly once, in batches of one padded length and at most `token_budget` padded tokens.
 
     A batch holds at least one pair, however small the budget. Longest first, so that the most memory is asked for at
-    once. Few pairs are spread over as many batches as there are `lanes` that read at the same time. Raises ValueError
-    for a length that no padded length holds.
+    once. Few pairs are spread over as many batches as there are `lanes` that read at the same time. `any_rows` is for a
+    runtime that need not prepare itself: a batch then has as many rows as fit. Raises ValueError for a length that no
+    padded length holds.
     """
     buckets: dict[int, list[int]] = {}
     for index, length in enumerate(lengths):
@@ -51,6 +52,8 @@ def make_batches(lengths: Sequence[int], token_budget: int, lanes: int = 1) -> l
     share = sum(bucket * len(indices) for bucket, indices in buckets.items()) // lanes
     for bucket in sorted(buckets, reverse=True):
         counts = row_counts(bucket, token_budget)
+        if any_rows:
+            counts = (counts[0], len(buckets[bucket]) % counts[0] or 1)
         fitting = [rows for rows in counts if rows * bucket <= share] or [1]
         batches += [Batch(indices=tuple(part), padded_length=bucket) for part in _parts(buckets[bucket], fitting)]
     return batches

@@ -47,7 +47,7 @@ class Model:
     weights_digest: str  # of all but the tokenizer that changes what the backend answers
     max_length: int  # tokens of the longest pair
     languages: tuple[str, ...]  # that it reads; empty where nobody said
-    digest: str  # of weights, configuration, labels and tokenizer: what a calibration is made for
+    digest: str  # of weights, configuration, labels, tokenizer and rules: what a calibration is made for
     calibration: Path | None  # the one that came with it
 
 
@@ -108,7 +108,7 @@ def _bundled(config: ScorerConfig) -> Model:
         weights_digest=weights,
         max_length=Limits().max_length,
         languages=_BUNDLED_LANGUAGES,
-        digest=_described(weights=weights, tokenizer=encoder.digest),
+        digest=_described(weights=weights, tokenizer=encoder.digest, rules=_rules()),
         calibration=config.folder / "calibration.json",
     )
 
@@ -130,9 +130,14 @@ def _checkpoint(config: ScorerConfig) -> Model:
         weights_digest=_described(weights=weights, revision=found.revision),
         max_length=backend.max_length,
         languages=(),
-        digest=_described(weights=weights, tokenizer=encoder.digest),
+        digest=_described(weights=weights, tokenizer=encoder.digest, rules=_rules()),
         calibration=None,
     )
+
+
+def _rules() -> str:
+    version: str = _module("models.nli", "worker").rules_version()
+    return version
 
 
 def _fake(config: ScorerConfig) -> Scorer:

@@ -14,6 +14,7 @@ from models.language import check_languages, language_version
 from models.limits import Limits
 from models.pair_cache import PairCache
 from models.pairs import READING_VERSION, Plan, PlannedClaim, Planner, Reading
+from models.phrases import FUNCTION_WORDS
 from models.scan import ClaimScan, ItemScan, Reader
 from models.tokens import Encoder
 from models.types import (
@@ -46,6 +47,12 @@ class NliParts:
     languages: tuple[str, ...] = ()  # ISO 639-1 codes of those that the model reads; empty: any
     cache: int = 0  # pairs that are remembered between calls
     exhaustive: bool = False  # read every window, whatever the first ones say: the same answers, for comparison
+
+
+def rules_version() -> str:
+    """Names all that decides a score beside model, limits and calibration: what a calibration was chosen under."""
+    described = (claims_version(), WINDOWS_VERSION, READING_VERSION, AGGREGATION_VERSION, sorted(FUNCTION_WORDS))
+    return hashlib.sha256(json.dumps(described).encode()).hexdigest()
 
 
 class NliScorer:
@@ -159,12 +166,18 @@ def _ahead(
 ) -> Iterator[tuple[Sequence[Item], list[_Planned]]]:
     """Each group with its plans; those of the next are made while the caller reads this one."""
     if len(groups) < 2:  # noqa: PLR2004 - there is no next one
-        yield from ((group, [plan(item) for item in group]) for group in groups)
+        yield from ((group, _plan_all(plan, group)) for group in groups)
         return
     with ThreadPoolExecutor(1, thread_name_prefix="plan") as thread:
-        coming = [thread.submit(lambda each: [plan(item) for item in each], group) for group in groups]
-        for group, plans in zip(groups, coming, strict=True):
-            yield group, plans.result()
+        coming = thread.submit(_plan_all, plan, groups[0])
+        for group, following in zip(groups, [*groups[1:], []], strict=True):
+            plans = coming.result()
+            coming = thread.submit(_plan_all, plan, following)
+            yield group, plans
+
+
+def _plan_all(plan: Callable[[Item], _Planned], items: Sequence[Item]) -> list[_Planned]:
+    return [plan(item) for item in items]
 
 
 def _scan(plan: Plan) -> ItemScan:
@@ -187,13 +200,10 @@ def _fingerprint(parts: NliParts, threshold: float) -> str:
         "scorer": "nli",
         "weights": parts.weights_digest,
         "tokenizer": parts.encoder.digest,
-        "claims": claims_version(),
+        "rules": rules_version(),
         "languages": sorted(set(parts.languages)),
         "language": language_version(),
-        "windows": WINDOWS_VERSION,
-        "reading": READING_VERSION,
         "limits": asdict(parts.limits),
-        "aggregation": AGGREGATION_VERSION,
         "calibration": asdict(parts.calibration),
         "threshold": threshold,
     }

@@ -18,9 +18,30 @@ from models.types import EncodedPair, ModelError, Probability
 
 # Padded tokens that one inference holds: on a processor few, so that large models too report progress often.
 _BATCH_TOKENS = {"cpu": 1024, "cuda": 65_536}
-_GROUP = {"cpu": 0, "cuda": 64}
+_GROUP = {"cpu": 0, "cuda": 16}
 # Batches whose answers are not yet fetched: a GPU reads one while the next is made.
 _AHEAD = {"cpu": 0, "cuda": 3}
+
+
+class _Answer:
+    """Logits on their way from where the model is, one row per pair."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        """Asks for them at once: on a GPU a copy that is asked for later waits for all that was started since."""
+        self._values = logits.float().to("cpu", non_blocking=True)
+        self._copied = torch.cuda.Event() if logits.is_cuda else None
+        if self._copied is not None:
+            self._copied.record()
+
+    def rows(self) -> list[list[float]]:
+        """Waits for them. Raises ModelError for what went wrong meanwhile."""
+        try:
+            if self._copied is not None:
+                self._copied.synchronize()
+            rows: list[list[float]] = self._values.tolist()
+        except Exception as error:  # where a GPU tells what went wrong
+            raise ModelError(f"the model could not be run: {error}") from error
+        return rows
 
 
 class TorchBackend:
@@ -79,11 +100,11 @@ class TorchBackend:
         Raises NotFiniteError for NaN or infinity, ModelError for any other failure of the runtime.
         """
         found: dict[int, Probability] = {}
-        started: deque[tuple[Batch, torch.Tensor]] = deque()
+        started: deque[tuple[Batch, _Answer]] = deque()
 
         def fetch() -> None:
-            batch, logits = started.popleft()
-            for index, row in zip(batch.indices, self._fetch(logits), strict=True):
+            batch, answer = started.popleft()
+            for index, row in zip(batch.indices, answer.rows(), strict=True):
                 found[index] = self._head.probability(row)
             progress()
 
@@ -95,8 +116,8 @@ class TorchBackend:
             fetch()
         return [found[index] for index in range(len(pairs))]
 
-    def _start(self, pairs: Sequence[EncodedPair], length: int) -> torch.Tensor:
-        """Logits, one row per pair; on a GPU they are still being computed."""
+    def _start(self, pairs: Sequence[EncodedPair], length: int) -> _Answer:
+        """What the model makes of the pairs; on a GPU it is still at it."""
         # Room beyond the longest pair is what a model of few positions may not have.
         matrix = make_matrix(pairs, min(length, self._max_length), self._pad_id)
         inputs = {"input_ids": matrix.input_ids, "attention_mask": matrix.attention_mask}
@@ -107,21 +128,13 @@ class TorchBackend:
                 logits = self._model(
                     **{name: self._move(torch.from_numpy(array)) for name, array in inputs.items()}
                 ).logits
+            return _Answer(logits)
         except Exception as error:  # the runtime's boundary
             raise ModelError(f"the model could not be run: {error}") from error
-        answer: torch.Tensor = logits
-        return answer
 
     def _move(self, values: torch.Tensor) -> torch.Tensor:
         """The values where the model is, without waiting for what the GPU is doing."""
         return values if self._device == "cpu" else values.pin_memory().to(self._device, non_blocking=True)
-
-    def _fetch(self, logits: torch.Tensor) -> list[list[float]]:
-        try:
-            rows: list[list[float]] = logits.float().cpu().tolist()
-        except Exception as error:  # where a GPU tells what went wrong meanwhile
-            raise ModelError(f"the model could not be run: {error}") from error
-        return rows
 
 
 def _device() -> tuple[str, torch.dtype]:

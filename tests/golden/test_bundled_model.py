@@ -2,12 +2,12 @@
 
 import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from models.backends.openvino import BATCH_TOKENS, PREPARED_SHAPES, OpenvinoBackend
-from models.batching import PADDED_LENGTHS, make_batches, row_counts
+from models.backends.openvino import OpenvinoBackend
 from models.load import BUNDLED, ScorerConfig, load_scorer
 from models.tokens import WordPieceEncoder, pack, unpack
 from models.types import (
@@ -145,17 +145,27 @@ def test_threads_change_nothing(encoder: WordPieceEncoder, backend: OpenvinoBack
     assert [one.entailment for one in alone] == pytest.approx([one.entailment for one in together], abs=1e-5)
 
 
-def test_nothing_is_prepared_while_pairs_are_read(encoder: WordPieceEncoder, backend: OpenvinoBackend) -> None:
-    """Every shape that traffic can ask for was read at the start: no pair waits for the runtime to make one ready."""
-    shapes = {(length, rows) for length in PADDED_LENGTHS for rows in row_counts(length, BATCH_TOKENS)}
-    lengths = [3 + at * 7 % 505 for at in range(700)]
-    asked = {
-        (batch.padded_length, len(batch.indices))
-        for count in (1, 2, 3, 50, 700)
-        for batch in make_batches(lengths[:count], BATCH_TOKENS, lanes=2)
-    }
-    assert asked <= shapes
-    assert len(shapes) * 2 <= PREPARED_SHAPES
+class RecordingBackend(OpenvinoBackend):
+    """Notes the shape of each batch that the runtime is given."""
+
+    def __init__(self) -> None:
+        self.shapes: set[tuple[int, int]] = set()
+        super().__init__(BUNDLED, threads=2)
+
+    def _start(self, lane: int, pairs: Sequence[EncodedPair], length: int) -> None:
+        self.shapes.add((len(pairs), length))
+        super()._start(lane, pairs, length)
+
+
+def test_nothing_is_prepared_while_pairs_are_read() -> None:
+    """Every shape that the runtime is given by traffic it was given at the start: no pair waits for a kernel."""
+    recording = RecordingBackend()
+    at_start = recording.shapes.copy()
+    sizes = [3 + at * 7 % 380 for at in range(300)]
+    for count in (1, 2, 3, 5, 50, 300):
+        pairs = [EncodedPair(input_ids=pack([2_000] * size), token_type_ids=bytes(size)) for size in sizes[:count]]
+        recording.predict(pairs, lambda: None)
+    assert recording.shapes == at_start
 
 
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "word " * 200_000, "😀" * 100_000, "漢" * 100_000, "." * 200_000])

@@ -1,4 +1,7 @@
-"""The mix: responses and contexts as a RAG application has them, of the demo's documents and generated filler."""
+"""The mix: responses and contexts as a RAG application has them, of the demo's documents and generated filler.
+
+Half of the filler is of the domain that the response is about, as what a retriever brings is on topic.
+"""
 
 import json
 import math
@@ -17,6 +20,7 @@ WORDS = (200, 3_000)  # of all contexts of a response; even in the logarithm
 CLAIMS = (1, 8)
 MADE_UP_SHARE = 0.05  # of responses: one of their claims is made up
 PASSAGE_WORDS = 150  # of a passage of filler
+PLAIN_WORDS = 95  # of a passage as a user of the library would cut it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +58,25 @@ def texts_of(item: Item, plan: Plan) -> list[tuple[str, str]]:
     ]
 
 
+def plain_texts_of(item: Item, plan: Plan) -> list[tuple[str, str]]:
+    """The pairs that a user of the library would make: passages of whole sentences, none twice, beside each claim."""
+    passages = [passage for context in item.contexts for passage in _passages(context.text)]
+    return [(passage, claim.claim.text) for claim in plan.claims if claim.ids for passage in passages]
+
+
+def _passages(text: str) -> Iterator[str]:
+    """The text in pieces of about PLAIN_WORDS words, which is about as many tokens as a window may have."""
+    held: list[str] = []
+    for start, end in split_sentences(text):
+        sentence = text[start:end]
+        if held and sum(len(each.split()) for each in [*held, sentence]) > PLAIN_WORDS:
+            yield "".join(held)
+            held = []
+        held.append(sentence)
+    if held:
+        yield "".join(held)
+
+
 def _read(file: Path) -> _Domain:
     content = json.loads(file.read_text(encoding="utf-8"))
     return _Domain(
@@ -83,7 +106,7 @@ def _make(domains: Sequence[_Domain], draw: Random, *, made_up: bool) -> Item:
         told[draw.randrange(len(told))] = draw.choice(false)
     passages = [domain.documents[name] for name in chosen]
     missing = int(words) - sum(len(passage.split()) for passage in passages)
-    passages += _filler([other for other in domains if other is not domain], missing, draw)
+    passages += _filler(domain, [other for other in domains if other is not domain], missing, draw)
     draw.shuffle(passages)
     return Item(
         response=" ".join(told),
@@ -104,11 +127,12 @@ def _documents(domain: _Domain, words: float, draw: Random) -> list[str]:
     return sorted(chosen)
 
 
-def _filler(domains: Sequence[_Domain], words: int, draw: Random) -> list[str]:
+def _filler(domain: _Domain, others: Sequence[_Domain], words: int, draw: Random) -> list[str]:
     """Passages of sentences that stand in no such order anywhere; together about that many words."""
     passages: list[str] = []
     while words > 0:
-        texts = [draw.choice(sorted(draw.choice(domains).documents.values())) for _ in range(4)]
+        sources = (domain, domain, draw.choice(others), draw.choice(others))
+        texts = [draw.choice(sorted(source.documents.values())) for source in sources]
         sentences = [text[start:end].strip() for text in texts for start, end in split_sentences(text)]
         draw.shuffle(sentences)
         passage: list[str] = []

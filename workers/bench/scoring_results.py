@@ -11,6 +11,7 @@ class PairRate(Frozen):
 
     tokens: int
     pairs: int  # of one round
+    measured: int  # rounds, of which those are kept in which the machine's int8 rate was highest
     assay_per_s: Series
     reference_per_s: Series
     ratio: Series  # of the two, round by round
@@ -27,11 +28,15 @@ class ResponseRate(Frozen):
     words_median: int
     words_most: int
     pairs: int  # all (claim, window) pairs: what the reference reads
+    pairs_about: int  # of those, with a window that is about the claim
+    pairs_plain: int  # pairs with passages of 95 words that do not overlap, as a user of the library would cut them
     pairs_needed: int  # that decided
     assay_per_s: Series
     exhaustive_per_s: Series  # the engine itself, reading every pair
     reference_per_s: Series  # one call over all pairs
     ratio: Series
+    plain_per_s: Series  # the reference, one call over the plain pairs
+    plain_ratio: Series
     planning_share: Series  # of the engine's time: sentences, tokens, windows, order
 
 

@@ -37,3 +37,10 @@ def test_few_pairs_are_spread_over_the_lanes() -> None:
     assert len(make_batches([60] * 4, 1024, lanes=1)) == 1
     assert len(make_batches([60] * 4, 1024, lanes=4)) == 4
     assert len(make_batches([60] * 64, 1024, lanes=4)) == 4
+
+
+def test_a_runtime_that_need_not_prepare_gets_full_batches() -> None:
+    """One batch holds what fits, and one more the rest."""
+    batches = make_batches([60] * 37, 1024, any_rows=True)
+    assert [len(batch.indices) for batch in batches] == [16, 16, 5]
+    assert [len(batch.indices) for batch in make_batches([60] * 7, 1024, any_rows=True)] == [7]

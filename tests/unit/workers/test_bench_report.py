@@ -84,6 +84,8 @@ def test_scoring_is_set_beside_the_reference() -> None:
     text = scoring_section(scoring_result())
     assert row_of(text, "64 |")[1:] == ["600", "100", "6.0 x", "3%", "70%"]
     assert row_of(text, "Assay beside the reference")[1:] == ["32.0 x", "0%", "25 x"]
+    assert row_of(text, "Assay beside that")[1:] == ["10.0 x", "0%", ""]
+    assert "reads the 3,000 with a window that is about the claim first" in text
     assert "2,500 pairs, 25%, decided" in text
     assert "Of 160 claims, 160 (100.0%) have the verdict of the exhaustive scan" in text
     assert "156 (97.5%) the verdict of the float32 probabilities" in text
