@@ -11,12 +11,16 @@ from models.calibrate import BALANCED, Calibration
 from models.types import ClaimResult, Probability, Scored, Verdict
 
 # Raise with any change to the rules below: it is part of every scorer's fingerprint.
-AGGREGATION_VERSION = "3"
+AGGREGATION_VERSION = "4"
 
 
 # Entailment for which a window counts at most that is not about the claim. Small models find now and then that such a
 # one entails a claim: beside thousands of words, of any claim some do.
 UNRELATED = 0.15
+
+# Entailment for which any window counts at most beside a claim that states a number which no context gives
+# (models/numbers.py): models take one number for another, and no window can support what none says.
+UNFOUNDED = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,15 +32,26 @@ class Judgement:
     deciding: int  # position of the window that decided the verdict
 
 
-def judge_claim(probabilities: Sequence[Probability], about: Sequence[bool], calibration: Calibration) -> Judgement:
+def judge_claim(
+    probabilities: Sequence[Probability],
+    about: Sequence[bool],
+    calibration: Calibration,
+    *,
+    founded: bool = True,
+) -> Judgement:
     """The judgement over at least one window, in the order in which they were read; `about` says which speak of the claim.
+
+    `founded` is false for a claim that states a number which no context gives.
 
     Supported if any window entails the claim, that is if its calibrated score is below 0.5; else contradicted if
     contradiction is the likeliest class of some window that is about the claim (never for a model that cannot tell);
     else unsupported. The first window wins a tie, and entailment from `calibration.accepted` on is all alike: what comes
     after the first window that is accepted changes nothing.
     """
-    counted = [counts(probability.entailment, speaks) for probability, speaks in zip(probabilities, about, strict=True)]
+    counted = [
+        min(probability.entailment, ceiling(about=speaks, founded=founded))
+        for probability, speaks in zip(probabilities, about, strict=True)
+    ]
     best = max(range(len(counted)), key=lambda window: min(counted[window], calibration.accepted))
     score = calibration.score(counted[best])
     if score < BALANCED:
@@ -50,9 +65,9 @@ def judge_claim(probabilities: Sequence[Probability], about: Sequence[bool], cal
     return Judgement(verdict=Verdict.UNSUPPORTED, score=score, deciding=best)
 
 
-def counts(entailment: float, about: bool) -> float:  # noqa: FBT001 - a property of the window
-    """For how much the entailment of a window counts."""
-    return entailment if about else min(entailment, UNRELATED)
+def ceiling(*, about: bool, founded: bool) -> float:
+    """Entailment for which a window counts at most beside a claim."""
+    return min(1.0 if about else UNRELATED, 1.0 if founded else UNFOUNDED)
 
 
 def judge_response(claims: Sequence[ClaimResult], threshold: float, pairs: int) -> Scored:

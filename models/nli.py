@@ -12,6 +12,7 @@ from models.calibrate import Calibration, Threshold
 from models.claims import claims_version
 from models.language import check_languages, language_version
 from models.limits import Limits
+from models.numbers import NUMBERS_VERSION
 from models.pair_cache import PairCache
 from models.pairs import READING_VERSION, Plan, PlannedClaim, Planner, Reading
 from models.phrases import FUNCTION_WORDS
@@ -51,7 +52,14 @@ class NliParts:
 
 def rules_version() -> str:
     """Names all that decides a score beside model, limits and calibration: what a calibration was chosen under."""
-    described = (claims_version(), WINDOWS_VERSION, READING_VERSION, AGGREGATION_VERSION, sorted(FUNCTION_WORDS))
+    described = (
+        claims_version(),
+        WINDOWS_VERSION,
+        READING_VERSION,
+        NUMBERS_VERSION,
+        AGGREGATION_VERSION,
+        sorted(FUNCTION_WORDS),
+    )
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()
 
 
@@ -149,7 +157,7 @@ class NliScorer:
                 probability=None,
                 evidence=None,
             )
-        judgement = judge_claim(read.found, read.about, self._parts.calibration)
+        judgement = judge_claim(read.found, read.about, self._parts.calibration, founded=not planned.missing)
         return ClaimResult(
             start=claim.start,
             end=claim.end,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from models.claims import Claim, ClaimKind, plain, split_claims
 from models.language import readable
 from models.limits import Limits
+from models.numbers import given_numbers, missing_numbers
 from models.relevance import Rarity, rarity
 from models.tokens import Encoded, Encoder, pack
 from models.types import Context, Item, NotApplicable, NotApplicableReason, TokenIds, Unscored, UnscoredReason
@@ -37,6 +38,7 @@ class PlannedClaim:
 
     claim: Claim
     ids: TokenIds = b""  # none exactly when it is not to be checked
+    missing: tuple[str, ...] = ()  # numbers that it states and neither the question nor any context gives
     readings: tuple[Reading, ...] = ()  # those that are about the claim first, the most relevant of them at the front
 
 
@@ -76,6 +78,7 @@ class Planner:
     progress: Callable[[], None] = lambda: None  # called between steps: large items take seconds
     _sources: dict[str, Source] = field(default_factory=dict)
     _sentences: dict[tuple[str, int], Sentences] = field(default_factory=dict)
+    _numbers: dict[str, frozenset[float]] = field(default_factory=dict)
     _ids: dict[tuple[str, int, int], TokenIds] = field(default_factory=dict)
 
     def plan(self, item: Item) -> Plan | NotApplicable | Unscored:
@@ -98,6 +101,7 @@ class Planner:
         planned: list[PlannedClaim] = []
         if sum(bool(ids) for _, ids in claims) > self.limits.max_pairs:
             return Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
+        given = self._given(item)
         ranked = 0
         for claim, ids in claims:
             if not ids:
@@ -114,7 +118,14 @@ class Planner:
             ranked += shelf.size
             if ranked > self.limits.max_ranked:
                 return Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
-            planned.append(PlannedClaim(claim=claim, ids=pack(ids), readings=self._readings(shelf, ids, budget)))
+            planned.append(
+                PlannedClaim(
+                    claim=claim,
+                    ids=pack(ids),
+                    missing=missing_numbers(plain(claim.text), given),
+                    readings=self._readings(shelf, ids, budget),
+                )
+            )
         return Plan(claims=tuple(planned))
 
     def _readable(self, item: Item, contexts: list[int], claims: list[tuple[int, ...]]) -> bool:
@@ -139,6 +150,14 @@ class Planner:
             encoded = Encoded(ids=(), starts=(), ends=()) if blank else self.encoder.encode(context.text)
             source = self._sources[context.text] = read_source(context.text, encoded)
         return source
+
+    def _given(self, item: Item) -> list[frozenset[float]]:
+        """The numbers of the question and of each context."""
+        texts = [item.question or "", *(context.text for context in item.contexts)]
+        for text in texts:
+            if text not in self._numbers:
+                self._numbers[text] = given_numbers(text)
+        return [self._numbers[text] for text in texts]
 
     def _shelve(self, item: Item, contexts: list[int], budget: int) -> _Shelf:
         cut = tuple((index, self._cut(item.contexts[index].text, budget)) for index in contexts)

@@ -8,7 +8,7 @@ depend on its company (models/batching.py).
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from models.aggregate import UNRELATED, counts
+from models.aggregate import ceiling
 from models.pair_cache import PairCache, PairKey
 from models.pairs import PlannedClaim
 from models.tokens import Encoder
@@ -44,14 +44,15 @@ class ClaimScan:
         That is the first that is accepted, or the last that is about the claim if one entails it as much as the others
         may count for. An `accepted` above 1 reads on to the end.
         """
-        readings = self.planned.readings
+        readings, founded = self.planned.readings, not self.planned.missing
+        others = ceiling(about=False, founded=founded)
         for answer in answers:
             self.found.append(answer)
             at = len(self.found)
-            entailed = counts(answer.entailment, readings[at - 1].about)
+            entailed = min(answer.entailment, ceiling(about=readings[at - 1].about, founded=founded))
             self.best = max(self.best, entailed)
             last_about = at < len(readings) and not readings[at].about
-            if entailed >= accepted or at == len(readings) or (last_about and self.best >= UNRELATED and accepted <= 1):
+            if entailed >= accepted or at == len(readings) or (last_about and self.best >= others and accepted <= 1):
                 self.settled = True
                 return
 

@@ -266,7 +266,8 @@ class _Bench:
                 same_verdict += one.verdict == other.verdict
                 same_score += one.score == other.score and one.evidence == other.evidence
                 about = [reading.about for reading in planned.readings]
-                same_float32 += judge_claim(read, about, self._calibration).verdict == one.verdict
+                judged = judge_claim(read, about, self._calibration, founded=not planned.missing)
+                same_float32 += judged.verdict == one.verdict
         return Equality(claims=claims, verdicts=same_verdict, scores=same_score, float32_verdicts=same_float32)
 
     @staticmethod

@@ -1,6 +1,6 @@
 """Verdicts and scores."""
 
-from models.aggregate import UNRELATED, Judgement, judge_claim, judge_response
+from models.aggregate import UNFOUNDED, UNRELATED, Judgement, judge_claim, judge_response
 from models.types import ClaimResult, Probability, Verdict
 from tests.unit.models.support import EVEN
 
@@ -41,6 +41,14 @@ def test_what_speaks_of_something_else_supports_little() -> None:
     assert (alone.verdict, alone.score) == (Verdict.UNSUPPORTED, EVEN.score(UNRELATED))
     both = judge_claim([probability(0.95), probability(0.2)], [False, True], EVEN)
     assert (both.deciding, both.score) == (1, EVEN.score(0.2))
+
+
+def test_no_window_supports_a_number_that_none_gives() -> None:
+    """A claim that states a number of no context is not supported, however sure the model is; it may be contradicted."""
+    sure = judge_claim([probability(0.99)], [True], EVEN, founded=False)
+    assert (sure.verdict, sure.score) == (Verdict.UNSUPPORTED, EVEN.score(UNFOUNDED))
+    against = judge_claim([probability(0.9), probability(0.1, 0.8)], [True, True], EVEN, founded=False)
+    assert (against.verdict, against.deciding) == (Verdict.CONTRADICTED, 1)
 
 
 def test_what_comes_after_the_accepted_changes_nothing() -> None:

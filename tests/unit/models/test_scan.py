@@ -1,5 +1,6 @@
 """The scan: reads the most relevant window first, stops where a claim is settled, and answers as if it had read all."""
 
+from models.aggregate import UNFOUNDED
 from models.limits import Limits
 from models.pair_cache import PairCache
 from models.tokens import pack
@@ -56,6 +57,20 @@ def test_says_what_reading_everything_says() -> None:
     assert isinstance(full, Scored)
     assert (short.score, short.claims) == (full.score, full.claims)
     assert few < many
+
+
+def test_a_number_of_no_context_is_never_settled_by_support() -> None:
+    """All that speaks of a claim is read when the claim states a number which no context gives: some of it may contradict."""
+    given = item("The shop opens at 11.", FILLER, "The shop opens at nine. The shop opens at eight.")
+    (short, _), (full, _) = read(given), read(given, exhaustive=True)
+    assert isinstance(short, Scored)
+    assert isinstance(full, Scored)
+    assert (short.score, short.claims) == (full.score, full.claims)
+    assert short.score == EVEN.score(UNFOUNDED)
+    asked = Item(response=given.response, contexts=given.contexts, question="Does it open at 11?")
+    outcome, _ = read(asked)
+    assert isinstance(outcome, Scored)
+    assert outcome.score < short.score
 
 
 def test_limit_counts_what_is_needed() -> None:

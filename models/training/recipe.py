@@ -1,0 +1,67 @@
+"""The recipe: everything from the public sets to the bundled model, in one command that goes on where it stopped.
+
+    python -m models.training.recipe --data ../shared/data --start CHECKPOINT --work DIR --out models/bundled
+
+Two processor cores take about two hours. Every draw has a fixed seed; floating point on another machine differs in its
+last digits, so the weights do too.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.training.examples import Example, read_sets
+from models.training.learn import Schedule, learn
+from models.training.made import Maker
+
+_SEED = 7
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """One training run of the recipe."""
+
+    name: str  # of its folder under the work folder
+    made: bool  # whether made examples are learned beside those of the sets
+    schedule: Schedule
+    seed: int
+
+
+STAGES = (
+    Stage(name="sets", made=False, schedule=Schedule(peak=7e-5, end=6e-5), seed=1),
+    Stage(name="mixed", made=True, schedule=Schedule(peak=7e-5, end=0.0, averaged=0.1), seed=2),
+)
+
+
+def train(data: Path, start: Path, work: Path, say: Callable[[str], None]) -> Path:
+    """Runs the stages that are not done yet; returns the folder of the last one's checkpoint."""
+    at = start
+    for stage in STAGES:
+        if (work / stage.name / "model.safetensors").exists():
+            say(f"{stage.name}: done before")
+        else:
+            examples = _examples(data, stage)
+            say(f"{stage.name}: {len(examples)} examples")
+            learn(at, examples, stage.schedule, work / stage.name, say, stage.seed)
+        at = work / stage.name
+    return at
+
+
+def _examples(data: Path, stage: Stage) -> Sequence[Example]:
+    examples = read_sets(data / "train", _SEED)
+    return Maker(examples, _SEED).mix() if stage.made else examples
+
+
+def main() -> None:
+    """Trains, prints what it is doing, and says what to run next."""
+    parser = argparse.ArgumentParser(description="Make the bundled model from the public sets.")
+    parser.add_argument("--data", type=Path, required=True, help="the folder with train/ and dev/")
+    parser.add_argument("--start", type=Path, required=True, help="the checkpoint to start from")
+    parser.add_argument("--work", type=Path, required=True, help="where checkpoints of the stages lie")
+    arguments = parser.parse_args()
+    train(arguments.data, arguments.start, arguments.work, lambda line: print(line, flush=True))
+
+
+if __name__ == "__main__":
+    main()
