@@ -78,10 +78,11 @@ SETS: Mapping[str, Share] = MappingProxyType(
 
 def read_sets(folder: Path, seed: int) -> list[Example]:
     """The examples of all sets in `folder`, drawn by `seed`; the same every time. Raises OSError for a missing file."""
-    return [example for name, share in SETS.items() for example in _read(folder / f"{name}.jsonl.gz", share, seed)]
+    return [example for name, share in SETS.items() for example in read_set(folder / f"{name}.jsonl.gz", share, seed)]
 
 
-def _read(path: Path, share: Share, seed: int) -> list[Example]:
+def read_set(path: Path, share: Share, seed: int) -> list[Example]:
+    """The examples of one gzipped file of JSON lines, drawn by `seed`; the same every time."""
     name = path.name.split(".")[0]
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]

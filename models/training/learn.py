@@ -93,14 +93,15 @@ def learn(
     if (out / "model.safetensors").exists():
         return out
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer = _tokenizer(start, schedule.max_length)
+    tokenizer = read_tokenizer(start, schedule.max_length)
     encodings = tokenizer.encode_batch([(example.premise, example.hypothesis) for example in examples])
     batches = order([len(encoding.ids) for encoding in encodings], schedule.batch_tokens, seed)
     run = _Run(start, schedule, out, len(batches))
     told = _Told(run.step, len(batches), say)
     for positions in batches[run.step :]:
-        batch = _batch([encodings[at] for at in positions], [examples[at] for at in positions])
-        told.take(batch.ids.numel(), run.take(batch))
+        ids, mask, types = collate([encodings[at] for at in positions])
+        targets = torch.tensor([examples[at].target.value for at in positions])
+        told.take(ids.numel(), run.take(Batch(ids, mask, types, targets)))
     run.finish()
     return out
 
@@ -199,13 +200,8 @@ def save_checkpoint(state: Mapping[str, Any], like: Path, out: Path) -> None:
     part.replace(out / "model.safetensors")
 
 
-def _tokenizer(folder: Path, max_length: int) -> Tokenizer:
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.enable_truncation(max_length, strategy="longest_first")
-    return tokenizer
-
-
-def _batch(encodings: Sequence[Any], examples: Sequence[Example]) -> Batch:
+def collate(encodings: Sequence[Any]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Ids, mask and types of tokenised pairs, each of shape (pairs, tokens of the longest)."""
     longest = max(len(encoding.ids) for encoding in encodings)
     ids, mask, types = (torch.zeros((len(encodings), longest), dtype=torch.int64) for _ in range(3))
     for row, encoding in enumerate(encodings):
@@ -213,7 +209,14 @@ def _batch(encodings: Sequence[Any], examples: Sequence[Example]) -> Batch:
         ids[row, :length] = torch.tensor(encoding.ids)
         mask[row, :length] = 1
         types[row, :length] = torch.tensor(encoding.type_ids)
-    return Batch(ids, mask, types, torch.tensor([example.target.value for example in examples]))
+    return ids, mask, types
+
+
+def read_tokenizer(folder: Path, max_length: int) -> Tokenizer:
+    """The checkpoint's tokenizer; longer pairs are cut."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(max_length, strategy="longest_first")
+    return tokenizer
 
 
 def _groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
