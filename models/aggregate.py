@@ -20,7 +20,7 @@ UNRELATED = 0.15
 
 # Entailment for which any window counts at most beside a claim that states a number which no context gives
 # (models/numbers.py): models take one number for another, and no window can support what none says.
-UNFOUNDED = 0.05
+UNFOUNDED = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

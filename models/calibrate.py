@@ -26,6 +26,7 @@ class Calibration:
     slope: float  # positive: how sharply the score turns at the balanced point
     intercept: float  # puts the balanced point at 0.5
     strict: float | None  # the score at 95% specificity per response on development data; 0.5..1, None: not known
+    rise: float = 0.0  # by which the logit of `strict` and `balanced` rises with ln of the claims of a response
     accepted: float = (
         1.0  # entailment from which a window settles a claim and no other need be read; more is not better
     )
@@ -33,6 +34,8 @@ class Calibration:
     def __post_init__(self) -> None:
         if not (self.slope > 0 and math.isfinite(self.slope) and math.isfinite(self.intercept)):
             raise ModelError("the calibration's slope must be positive and its intercept finite: calibrate again")
+        if not 0 <= self.rise < math.inf:
+            raise ModelError("the calibration's rise must be a finite number from 0 on: calibrate again")
         if self.strict is not None and not BALANCED <= self.strict <= 1:
             raise ModelError("the calibration's strict threshold must be within 0.5..1: calibrate again")
         if not 0 < self.accepted <= 1 or (self.accepted < 1 and self.least >= BALANCED):
@@ -48,8 +51,19 @@ class Calibration:
         bounded = min(max(entailment, _EDGE), self.accepted, 1 - _EDGE)
         return 1 / (1 + math.exp(-self.slope * math.log((1 - bounded) / bounded) - self.intercept))
 
+    def raised(self, chosen: Threshold, claims: int) -> float:
+        """The score from which a response of so many checked claims is flagged; below 1.
+
+        Of many good claims the worst looks worse by chance alone. `strict` and `balanced` rise with their number, so that
+        a long response is not flagged many times as often for nothing; a number stands as it is.
+        """
+        threshold = self.threshold(chosen)
+        if not isinstance(chosen, str) or not self.rise or claims <= 1 or threshold >= 1:
+            return threshold
+        return 1 / (1 + (1 - threshold) / threshold * math.exp(-self.rise * math.log(claims)))
+
     def threshold(self, chosen: Threshold) -> float:
-        """The score from which a response is flagged. Raises ModelError for a number out of range or another word.
+        """The score from which a response of one claim is flagged. Raises ModelError for a number out of range or another word.
 
         Below 0.5 claims are flagged whose verdict is `supported`; at the least score everything would be.
         """
@@ -88,6 +102,7 @@ def load_calibration(path: Path, model: str) -> Calibration:
             intercept=float(values["intercept"]),
             strict=float(values["strict"]),
             accepted=float(values.get("accepted", 1.0)),
+            rise=float(values.get("rise", 0.0)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"no calibration at {path} ({error!r}): `assay calibrate` writes one") from error

@@ -73,9 +73,9 @@ class NliScorer:
     def __init__(self, parts: NliParts) -> None:
         """Raises ModelError for a threshold that is none, or a language that cannot be told from others."""
         self._parts = parts
-        self._threshold = parts.calibration.threshold(parts.threshold)
+        threshold = parts.calibration.threshold(parts.threshold)
         check_languages(frozenset(parts.languages))
-        self._fingerprint = _fingerprint(parts, self._threshold)
+        self._fingerprint = _fingerprint(parts, threshold)
         self._reader = Reader(
             backend=parts.backend,
             encoder=parts.encoder,
@@ -143,7 +143,9 @@ class NliScorer:
         if scan.given_up:
             return Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
         results = [self._claim(item, claim, read) for claim, read in zip(plan.claims, scan.claims, strict=True)]
-        return judge_response(results, self._threshold, scan.pairs)
+        checked = sum(result.score is not None for result in results)
+        threshold = self._parts.calibration.raised(self._parts.threshold, checked)
+        return judge_response(results, threshold, scan.pairs)
 
     def _claim(self, item: Item, planned: PlannedClaim, read: ClaimScan | None) -> ClaimResult:
         claim = planned.claim

@@ -95,7 +95,7 @@ class Scored:
 
     score: float  # 0..1, 1 is bad: that of its worst checkable claim
     flagged: bool  # score >= threshold
-    threshold: float  # the operating threshold in force
+    threshold: float  # the operating threshold in force for a response of so many claims
     claims: tuple[ClaimResult, ...]  # in order of the response
     claims_checked: int  # claims with a verdict other than not_checkable; at least 1
     claims_flagged: int  # checked claims whose own score reached the threshold

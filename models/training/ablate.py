@@ -10,27 +10,19 @@ checkpoints are compared in float32, pair by pair, beside held-out made examples
 import argparse
 import json
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from transformers import AutoModelForSequenceClassification
 
 from models.aggregate import ceiling
-from models.limits import Limits
-from models.load import BUNDLED, Model, ScorerConfig, load_model
-from models.pairs import Plan, Planner, Reading
-from models.tokens import pack
-from models.training.examples import Example, Share, Target, read_set, read_sets
+from models.load import BUNDLED, ScorerConfig, load_model
+from models.training.answers import ReadClaim, ReadRow, read_all
 from models.training.figures import Marked, balanced_point, mark
-from models.training.learn import collate, read_tokenizer
-from models.training.made import Maker
-from models.training.rows import Row, read_rows
-from models.training.trimmed import TrimmedBert
+from models.training.rows import read_rows
+from models.training.stages import held_out, kinds, mean, nli
 
 SETS = (
     "summedits",
@@ -43,40 +35,9 @@ SETS = (
     "quail",
     "healthver",
 )
-_NLI_SETS = ("mnli", "lingnli", "anli")
 _SEED = 20261126
-_MADE_SEED = 1009  # of examples that no stage has learned from
 _RESAMPLES = 400
-_WHOLE = 480  # tokens of a context that is read as one pair
-_BESIDE = 8  # windows that are read beside a claim with the sentence before it
 _EDGE = 1e-6
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Read:
-    """One window's answer beside one claim."""
-
-    entailment: float
-    about: bool
-    sentence: bool  # no run of several
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReadClaim:
-    """All answers for one claim."""
-
-    windows: tuple[Read, ...]
-    whole: float  # entailment by the whole context as one window, cut to what a pair can hold
-    previous: float | None  # best entailment of the claim with the sentence before it; None for the first
-    founded: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReadRow:
-    """All answers for one row."""
-
-    supported: bool
-    claims: tuple[ReadClaim, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,10 +79,6 @@ def against(entailment: float) -> float:
     return math.log((1 - bounded) / bounded)
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
 def _noisy_or(values: Sequence[float]) -> float:
     """Ln of the odds that some claim is bad, were they bad independently of each other."""
     good = math.fsum(-math.log1p(math.exp(min(value, 30.0))) for value in values)
@@ -147,74 +104,13 @@ VARIANTS = (
         claim=lambda claim: (against(best(claim)) + against(_before(claim) or best(claim))) / 2,
     ),
     Variant(name="claims by noisy-or", claim=lambda claim: against(best(claim)), response=_noisy_or),
-    Variant(name="claims by their mean", claim=lambda claim: against(best(claim)), response=_mean),
+    Variant(name="claims by their mean", claim=lambda claim: against(best(claim)), response=mean),
 )
 
 
 def _before(claim: ReadClaim) -> float:
     """Entailment with the sentence before, under the number rule; 0 where there is none."""
     return min(claim.previous or 0.0, ceiling(about=True, founded=claim.founded))
-
-
-def read_all(model: Model, rows: Sequence[Row]) -> list[ReadRow]:
-    """Every pair of every row, read once; rows that are not applicable or unscored are left out."""
-    planner = Planner(encoder=model.encoder, limits=Limits(), languages=frozenset(model.languages))
-    asked: dict[tuple[bytes, bytes], int] = {}
-    laid_out = []
-    for row in rows:
-        plan = planner.plan(row.item)
-        if isinstance(plan, Plan):
-            laid_out.append((row, list(_ask(model, row, plan, asked))))
-    pairs = [model.encoder.join(window, claim) for window, claim in asked]
-    entailed = [answer.entailment for answer in model.backend.predict(pairs, lambda: None)]
-    return [
-        ReadRow(
-            supported=row.supported,
-            claims=tuple(
-                ReadClaim(
-                    windows=tuple(
-                        Read(entailment=entailed[at], about=reading.about, sentence=single)
-                        for at, reading, single in windows
-                    ),
-                    whole=entailed[whole],
-                    previous=max((entailed[at] for at in previous), default=None),
-                    founded=founded,
-                )
-                for windows, whole, previous, founded in claims
-            ),
-        )
-        for row, claims in laid_out
-    ]
-
-
-_Asked = tuple[list[tuple[int, Reading, bool]], int, list[int], bool]
-
-
-def _ask(model: Model, row: Row, plan: Plan, asked: dict[tuple[bytes, bytes], int]) -> Iterator[_Asked]:
-    text = row.item.contexts[0].text
-    context = model.encoder.encode(text).ids
-    before = ""
-    for claim in plan.claims:
-        if not claim.ids:
-            before = ""
-            continue
-        starts = {reading.window.first for reading in claim.readings}
-        windows = [
-            (
-                asked.setdefault((reading.ids, claim.ids), len(asked)),
-                reading,
-                not any(reading.window.first < start < reading.window.last for start in starts),
-            )
-            for reading in claim.readings
-        ]
-        room = _WHOLE - len(claim.ids) // 4  # ids are of four bytes
-        whole = asked.setdefault((pack(context[:room]), claim.ids), len(asked))
-        previous = []
-        if before:
-            both = pack(model.encoder.encode(f"{before} {claim.claim.text}").ids)
-            previous = [asked.setdefault((reading.ids, both), len(asked)) for reading in claim.readings[:_BESIDE]]
-        before = claim.claim.text
-        yield windows, whole, previous, not claim.missing
 
 
 def score(rows: Sequence[ReadRow], variant: Variant) -> tuple[list[float], list[bool]]:
@@ -242,7 +138,7 @@ def compare(sets: Mapping[str, Sequence[ReadRow]]) -> list[Worth]:
         )
         base = resampled if base is None else base
         low, high = np.quantile(resampled - base, (0.025, 0.975))
-        auc = _mean([each.auc() for each in marked])
+        auc = mean([each.auc() for each in marked])
         worths.append(
             Worth(
                 name=variant.name,
@@ -258,7 +154,7 @@ def compare(sets: Mapping[str, Sequence[ReadRow]]) -> list[Worth]:
 
 def _balanced(marked: Sequence[Marked]) -> float:
     point = balanced_point(marked)
-    return _mean([each.balanced_accuracy(point) for each in marked])
+    return mean([each.balanced_accuracy(point) for each in marked])
 
 
 def _auc(scores: Any, supported: Any) -> float:
@@ -268,52 +164,6 @@ def _auc(scores: Any, supported: Any) -> float:
         return 0.5
     below = np.searchsorted(good, bad, "left") + np.searchsorted(good, bad, "right")
     return float(below.sum() / 2 / len(good) / len(bad))
-
-
-def classes(checkpoint: Path, pairs: Sequence[tuple[str, str]]) -> Any:
-    """Class probabilities of plain pairs by a float32 checkpoint, shape (pairs, 3)."""
-    tokenizer = read_tokenizer(checkpoint, 320)
-    model = AutoModelForSequenceClassification.from_pretrained(checkpoint, dtype=torch.float32).eval()
-    trimmed = TrimmedBert(model)
-    encodings = tokenizer.encode_batch(list(pairs))
-    order = sorted(range(len(pairs)), key=lambda at: len(encodings[at].ids))
-    found = np.zeros((len(pairs), 3))
-    with torch.inference_mode():
-        for first in range(0, len(order), 64):
-            part = order[first : first + 64]
-            ids, mask, types = collate([encodings[at] for at in part])
-            found[part] = torch.softmax(trimmed(ids, mask, types), dim=-1).numpy()
-    return found
-
-
-def kinds(checkpoint: Path, examples: Sequence[Example]) -> dict[str, float]:
-    """Of held-out examples of each kind, the share whose "entailed or not" the checkpoint tells at one half."""
-    found = classes(checkpoint, [(example.premise, example.hypothesis) for example in examples])
-    right: defaultdict[str, list[bool]] = defaultdict(list)
-    for example, chances in zip(examples, found, strict=True):
-        right[example.source].append((chances[0] >= 0.5) == (example.target is Target.ENTAILED))  # noqa: PLR2004
-    return {kind: _mean(values) for kind, values in sorted(right.items())}
-
-
-def nli(checkpoint: Path, folder: Path, rows_each: int) -> dict[str, float]:
-    """Three-class accuracy on the development parts of the NLI sets, each pair read as it is."""
-    accuracy = {}
-    for name in _NLI_SETS:
-        examples = read_set(folder / f"{name}.jsonl.gz", Share(rows=rows_each), _SEED)
-        found = classes(checkpoint, [(example.premise, example.hypothesis) for example in examples]).argmax(axis=1)
-        accuracy[name] = _mean(
-            [int(answer) == example.target.value for answer, example in zip(found, examples, strict=True)]
-        )
-    return accuracy
-
-
-def held_out(data: Path, of_each: int) -> list[Example]:
-    """Made examples of each kind that no stage has learned from: other draws, from the same documents."""
-    by_kind: defaultdict[str, list[Example]] = defaultdict(list)
-    for example in Maker(read_sets(data / "train", _SEED), _MADE_SEED).made():
-        if len(by_kind[example.source]) < of_each:
-            by_kind[example.source].append(example)
-    return [example for kind in sorted(by_kind) for example in by_kind[kind]]
 
 
 def write(worths: Sequence[Worth], rows: int, stages: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:

@@ -4,8 +4,9 @@
 
 Half of each set's documents choose the points, the other half gives the figures that are printed. Each set weighs the
 same. There is ONE balanced point for all sets, that of the greatest mean balanced accuracy; the strict point is the
-lowest score at which 95% of supported responses, on average over the sets, are below it. Entailment is accepted from the
-lowest level on at which telling no more apart costs the mean ROC AUC at most 0.005.
+lowest score at which 95% of supported responses, on average over the sets, are below it. Both rise with the number of
+claims as chance alone makes the worst of several claims worse. Entailment is accepted from the lowest level on at which
+telling no more apart costs the mean ROC AUC at most 0.005.
 """
 
 import argparse
@@ -27,15 +28,25 @@ _AUC_LOSS = 0.005
 _ACCEPTED = tuple(level / 100 for level in range(50, 100, 5))  # entailments from which a claim may be settled
 _ROWS_PER_CALL = 50
 _EDGE = 1e-6
+_TAIL = 0.1  # share of the claims of supported rows whose scores are its tail
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Graded:
+    """One scored row."""
+
+    score: float  # plain, 0..1, of its worst claim
+    claims: tuple[float, ...]  # plain scores of its checked claims, at least one
+    supported: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """One set: plain scores of both halves, and how many rows got none."""
+    """One set: its scored rows in two halves, and how many rows got no score."""
 
     name: str
-    choosing: Marked
-    reporting: Marked
+    choosing: tuple[Graded, ...]
+    reporting: tuple[Graded, ...]
     left_out: int  # not applicable or unscored
 
 
@@ -47,36 +58,72 @@ def logit(score: float) -> float:
 
 def measure(scorer: Scorer, name: str, rows: Sequence[Row], progress: Callable[[int], None]) -> Measured:
     """Scores the rows of one set; calls `progress` with how many are done. Raises ValueError for rows of one label."""
-    scored: list[tuple[Row, float]] = []
+    scored: list[tuple[Row, Graded]] = []
     for at in range(0, len(rows), _ROWS_PER_CALL):
         part = rows[at : at + _ROWS_PER_CALL]
         outcomes = scorer.score([row.item for row in part], lambda: None)
         scored.extend(
-            (row, outcome.score) for row, outcome in zip(part, outcomes, strict=True) if isinstance(outcome, Scored)
+            (row, grade(outcome, supported=row.supported))
+            for row, outcome in zip(part, outcomes, strict=True)
+            if isinstance(outcome, Scored)
         )
         progress(at + len(part))
-    halves = [
-        mark([score for _, score in half], [row.supported for row, _ in half])
-        for half in ([pair for pair in scored if _chooses(pair[0]) is side] for side in (True, False))
-    ]
-    return Measured(name=name, choosing=halves[0], reporting=halves[1], left_out=len(rows) - len(scored))
+    choosing, reporting = (tuple(graded for row, graded in scored if _chooses(row) is side) for side in (True, False))
+    for half in (choosing, reporting):
+        marked(half)
+    return Measured(name=name, choosing=choosing, reporting=reporting, left_out=len(rows) - len(scored))
 
 
-def choose(sets: Sequence[Marked]) -> Calibration:
-    """The calibration that puts the balanced point of these plain scores at 0.5."""
-    slope = fit_slope(sets)
-    intercept = -slope * _just_below(sets, balanced_point(sets))
-    strict = 1 / (1 + math.exp(-slope * _just_below(sets, strict_point(sets, _SPECIFICITY)) - intercept))
-    calibration = Calibration(slope=slope, intercept=intercept, strict=max(strict, BALANCED))
+def grade(outcome: Scored, *, supported: bool) -> Graded:
+    """What the figures need of an outcome."""
+    claims = tuple(claim.score for claim in outcome.claims if claim.score is not None)
+    return Graded(score=outcome.score, claims=claims, supported=supported)
+
+
+def marked(rows: Sequence[Graded], rise: float = 0.0, least: float = 0.0) -> Marked:
+    """The rows' plain scores, made comparable between numbers of claims, apart by label.
+
+    A score below `least` counts as that. Its logit is lowered by `rise` times ln of the number of claims. Raises
+    ValueError for rows of one label.
+    """
+    scores = [_sigmoid(logit(max(row.score, least)) - rise * math.log(len(row.claims))) for row in rows]
+    return mark(scores, [row.supported for row in rows])
+
+
+def choose(sets: Sequence[Sequence[Graded]]) -> Calibration:
+    """The calibration that puts the balanced point of these rows at 0.5."""
+    rise = fit_rise(sets)
+    marks = [marked(rows, rise) for rows in sets]
+    slope = fit_slope(marks)
+    intercept = -slope * _just_below(marks, balanced_point(marks))
+    strict = _sigmoid(slope * _just_below(marks, strict_point(marks, _SPECIFICITY)) + intercept)
+    calibration = Calibration(slope=slope, intercept=intercept, strict=max(strict, BALANCED), rise=slope * rise)
     return replace(calibration, accepted=choose_accepted(sets, calibration))
 
 
-def choose_accepted(sets: Sequence[Marked], calibration: Calibration) -> float:
+def fit_rise(sets: Sequence[Sequence[Graded]]) -> float:
+    """By how much the worst of several good claims rises with ln of their number, in units of the plain logit.
+
+    Where the tail of one claim's score falls by 1/b, the greatest of n independent ones rises by b ln n (extreme values
+    of the exponential kind; Coles 2001, An Introduction to Statistical Modeling of Extreme Values, section 3.1). b is the
+    mean excess of the worst tenth of all claims of supported rows over the rest. 0 where every row has one claim.
+    """
+    supported = [row for rows in sets for row in rows if row.supported]
+    if all(len(row.claims) == 1 for row in supported):
+        return 0.0
+    claims = sorted(logit(score) for row in supported for score in row.claims)
+    first = int(len(claims) * (1 - _TAIL))
+    tail = claims[first:]
+    return sum(value - claims[first] for value in tail) / len(tail)
+
+
+def choose_accepted(sets: Sequence[Sequence[Graded]], calibration: Calibration) -> float:
     """The lowest entailment of a supported claim from which on telling responses apart costs more than it tells."""
-    full = sum(marked.auc() for marked in sets) / len(sets)
+    rise = calibration.rise / calibration.slope
+    full = sum(marked(rows, rise).auc() for rows in sets) / len(sets)
     for level in _ACCEPTED:
         if calibration.score(level) < BALANCED:
-            saturated = sum(marked.at_least(1 - level).auc() for marked in sets) / len(sets)
+            saturated = sum(marked(rows, rise, 1 - level).auc() for rows in sets) / len(sets)
             if saturated >= full - _AUC_LOSS:
                 return level
     return 1.0
@@ -114,11 +161,11 @@ def table(sets: Sequence[Measured], calibration: Calibration) -> str:
     ]
     columns: list[list[float]] = []
     for measured in sets:
-        marked = measured.reporting.at_least(least)
-        row = [marked.auc(), marked.specificity(points[0]), marked.sensitivity(points[0])]
-        row += [marked.balanced_accuracy(points[0]), marked.specificity(points[1]), marked.sensitivity(points[1])]
+        half = marked(measured.reporting, calibration.rise / calibration.slope, least)
+        row = [half.auc(), half.specificity(points[0]), half.sensitivity(points[0])]
+        row += [half.balanced_accuracy(points[0]), half.specificity(points[1]), half.sensitivity(points[1])]
         columns.append(row)
-        lines.append(_line(measured.name, str(len(marked.good) + len(marked.bad)), row, str(measured.left_out)))
+        lines.append(_line(measured.name, str(len(measured.reporting)), row, str(measured.left_out)))
     lines.append(_line("mean", "", [sum(column) / len(sets) for column in zip(*columns, strict=True)], ""))
     return "\n".join(lines)
 
@@ -143,6 +190,7 @@ def main() -> None:
     print(calibration)
     print(f"balanced: entailment {1 - _plain_score(calibration, BALANCED):.3f}")
     print(f"strict: entailment {1 - _plain_score(calibration, calibration.threshold('strict')):.3f}")
+    print(f"rise: {calibration.rise:.3f} of the logit for each e-fold of claims")
     print(f"accepted: entailment {calibration.accepted:.2f}, a score of {calibration.least:.3f}")
     print(table(sets, calibration))
 
@@ -161,7 +209,11 @@ def _just_below(sets: Sequence[Marked], threshold: float) -> float:
 
 def _plain_score(calibration: Calibration, score: float) -> float:
     """The plain score that `calibration` turns into `score`."""
-    return 1 / (1 + math.exp(-(logit(score) - calibration.intercept) / calibration.slope))
+    return _sigmoid((logit(score) - calibration.intercept) / calibration.slope)
+
+
+def _sigmoid(value: float) -> float:
+    return 1 / (1 + math.exp(-value))
 
 
 def _line(name: str, rows: str, values: Sequence[float], left_out: str) -> str:

@@ -4,9 +4,9 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from models.training.examples import Target
+from models.training.phrasebook import ADDITIONS, AUXILIARIES, COMMON, DAYS, MONTHS, NUMERALS, OPPOSITE, STRONGER, UNIT
 
 _WORD = re.compile(r"[A-Za-z]+(?:n't)?")
 _NUMBER = re.compile(r"(?<![\w.,-])\d+(?:,\d{3})*(?:\.\d+)?(?![\w,.-]*\d)")
@@ -14,162 +14,7 @@ _NUMBER = re.compile(r"(?<![\w.,-])\d+(?:,\d{3})*(?:\.\d+)?(?![\w,.-]*\d)")
 _NAME = re.compile(r"(?<=[\w,;:)] )(?:[A-Z][\w'’-]+)(?: [A-Z][\w'’-]+)*")
 
 
-def _words(listed: str) -> tuple[str, ...]:
-    return tuple(listed.split())
-
-
-_MONTHS = _words("January February March April May June July August September October November December")
-_DAYS = _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
-_NUMERALS = _words("two three four five six seven eight nine ten eleven twelve")
-_AUXILIARIES = _words("is are was were can could will would has have had did does do should must")
-_UNITS = (
-    ("seconds", "minutes", "hours", "days", "weeks", "months", "years", "decades"),
-    ("second", "minute", "hour", "day", "week", "month", "year", "decade"),
-    ("thousand", "million", "billion"),
-    ("miles", "kilometres", "metres", "feet"),
-    ("kilometers", "meters", "yards", "inches"),
-    ("km", "cm"),
-    ("kg", "mg"),
-    ("pounds", "dollars", "euros"),
-    ("daily", "weekly", "monthly", "yearly"),
-    ("MB", "GB", "TB"),
-    ("once", "twice"),
-    ("first", "second", "third", "fourth"),
-)
-_OPPOSITES = (
-    "increase/decrease increases/decreases increased/decreased increasing/decreasing rise/fall rises/falls rose/fell "
-    "rising/falling grow/shrink grew/shrank growing/shrinking higher/lower highest/lowest high/low more/less most/least "
-    "before/after earlier/later early/late first/last up/down above/below over/under win/lose wins/loses won/lost "
-    "winning/losing winner/loser open/closed opened/closed opens/closes start/end started/ended starts/ends began/ended "
-    "begins/ends accept/reject accepted/rejected accepts/rejects approve/reject approved/rejected allow/forbid "
-    "allowed/forbidden allows/forbids old/new older/newer large/small larger/smaller largest/smallest big/small "
-    "bigger/smaller best/worst better/worse good/bad positive/negative success/failure successful/unsuccessful "
-    "succeeded/failed passed/failed north/south northern/southern east/west eastern/western male/female man/woman "
-    "men/women boy/girl boys/girls he/she his/her father/mother son/daughter brother/sister husband/wife king/queen "
-    "minimum/maximum always/never everyone/nobody everything/nothing majority/minority include/exclude "
-    "included/excluded includes/excludes including/excluding buy/sell bought/sold buying/selling import/export gain/loss "
-    "gained/lost gains/losses improve/worsen improved/worsened improves/worsens improvement/decline strong/weak "
-    "stronger/weaker young/old younger/older youngest/oldest fast/slow faster/slower hot/cold same/different "
-    "similar/different rich/poor public/private internal/external left/right day/night morning/evening agree/disagree "
-    "agreed/disagreed agrees/disagrees like/dislike likes/dislikes liked/disliked love/hate loves/hates loved/hated "
-    "remember/forget remembered/forgot arrive/leave arrived/left expensive/cheap safe/dangerous legal/illegal "
-    "possible/impossible able/unable with/without inside/outside often/rarely support/oppose supported/opposed "
-    "supports/opposes confirm/deny confirmed/denied confirms/denies hired/fired married/divorced born/buried "
-    "near/far full/empty long/short longer/shorter longest/shortest heavy/light wide/narrow deep/shallow easy/difficult "
-    "simple/complex happy/sad happier/sadder clean/dirty dry/wet alive/dead healthy/sick indoors/outdoors many/few "
-    "sitting/standing awake/asleep quiet/loud empty/crowded true/false required/optional enable/disable "
-    "enabled/disabled enables/disables active/inactive add/remove added/removed adds/removes upgrade/downgrade "
-    "credit/debit sender/recipient employer/employee buyer/seller lender/borrower teacher/student doctor/patient "
-    "optimistic/pessimistic benefit/harm reduce/raise reduced/raised reduces/raises because/although common/rare "
-    "innocent/guilty victory/defeat friend/enemy ancient/modern temporary/permanent voluntary/mandatory domestic/foreign"
-)
-_STRONGER = MappingProxyType(
-    {
-        "may": ("will",),
-        "might": ("will",),
-        "could": ("will",),
-        "can": ("must",),
-        "should": ("must",),
-        "some": ("all", "no"),
-        "many": ("all", "no"),
-        "several": ("all", "most"),
-        "most": ("all",),
-        "few": ("no",),
-        "often": ("always",),
-        "usually": ("always",),
-        "sometimes": ("always", "never"),
-        "likely": ("certain",),
-        "probably": ("certainly",),
-        "possibly": ("certainly",),
-        "suggests": ("proves",),
-        "suggested": ("proved",),
-        "suggest": ("prove",),
-        "nearly": ("more than",),
-        "almost": ("more than",),
-        "around": ("exactly",),
-        "approximately": ("exactly",),
-        "planned": ("completed",),
-        "plans": ("refuses",),
-        "expected": ("guaranteed",),
-        "associated": ("caused",),
-        "linked": ("caused",),
-        "or": ("and",),
-    }
-)
-_ALIKE = (
-    "big/large begin/start begins/starts began/started buy/purchase bought/purchased buys/purchases quick/rapid "
-    "quickly/rapidly help/assist helps/assists helped/assisted show/demonstrate shows/demonstrates showed/demonstrated "
-    "people/individuals children/kids build/construct built/constructed get/obtain gets/obtains got/obtained "
-    "need/require needs/requires needed/required end/finish ended/finished get/receive use/utilize uses/utilizes "
-    "used/utilized important/significant many/numerous near/close additional/extra entire/whole film/movie films/movies "
-    "make/create makes/creates made/created about/approximately annual/yearly ill/sick maybe/perhaps car/automobile "
-    "physician/doctor physicians/doctors attorney/lawyer attorneys/lawyers error/mistake errors/mistakes "
-    "reply/answer replied/answered wealthy/rich stop/halt stopped/halted allow/permit allows/permits allowed/permitted "
-    "different/distinct difficult/hard live/reside lives/resides lived/resided choose/select chose/selected "
-    "chosen/selected famous/well-known located/situated also/additionally company/firm companies/firms country/nation "
-    "countries/nations city/town job/occupation jobs/occupations picture/image pictures/images road/street "
-    "several/multiple say/state says/states said/stated try/attempt tried/attempted tries/attempts enough/sufficient "
-    "buyer/purchaser rise/increase rises/increases fall/drop falls/drops fell/dropped happy/glad talk/speak "
-    "talks/speaks talking/speaking start/commence started/commenced home/house smart/intelligent strange/odd "
-    "ocean/sea big/huge shop/store shops/stores while/whereas however/nevertheless despite/notwithstanding "
-    "roughly/approximately lowers/reduces lowered/reduced boost/increase boosted/increased"
-)
-_ADDITIONS = (
-    " in {year}",
-    " for {count} years",
-    " by {count}%",
-    " on {day}",
-    " in {month}",
-    ", according to {name}",
-    " together with {name}",
-    " in {name}",
-    ", mainly for financial reasons",
-    ", which had never happened before",
-    " for the first time",
-    ", despite strong criticism",
-    " because of the bad weather",
-    " free of charge",
-    " at a cost of ${count} million",
-    ", as was widely expected",
-    ", for safety reasons",
-    " without any further approval",
-)
-_LEADS = (
-    "According to the context, {}",
-    "According to the provided documents, {}",
-    "Based on the information provided, {}",
-    "The context states that {}",
-    "The document mentions that {}",
-    "The passage indicates that {}",
-    "As stated in the text, {}",
-    "In summary, {}",
-    "Overall, {}",
-    "Additionally, {}",
-    "Furthermore, {}",
-    "In short, {}",
-    "Yes, {}",
-    "It is noted that {}",
-    "It was also mentioned that {}",
-    "Specifically, {}",
-    "From the source: {}",
-)
-
-
-def _pairs(listed: str) -> Mapping[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for pair in listed.split():
-        one, other = pair.split("/")
-        found[one] = (*found.get(one, ()), other)
-        found[other] = (*found.get(other, ()), one)
-    return MappingProxyType(found)
-
-
 _PAIR = 2
-_SHORTEST = 5  # words of what is left of a sentence
-
-_OPPOSITE = _pairs(_OPPOSITES)
-_SYNONYM = _pairs(_ALIKE)
-_UNIT = MappingProxyType({unit: tuple(other for other in row if other != unit) for row in _UNITS for unit in row})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,7 +45,7 @@ def chance(draw: random.Random, share: float) -> bool:
 
 def names_in(text: str) -> list[str]:
     """What looks like a name in it, in order."""
-    return [name for name in _NAME.findall(text) if name not in _MONTHS and name not in _DAYS]
+    return [name for name in _NAME.findall(text) if name not in MONTHS and name not in DAYS]
 
 
 def numbers_in(text: str) -> list[str]:
@@ -212,11 +57,11 @@ def change_number(text: str, source: Source) -> Edit | None:
     """Another number: near by, of another size, or of the same document."""
     found = list(_NUMBER.finditer(text))
     if not found:
-        numerals = [match for match in _WORD.finditer(text) if match[0].lower() in _NUMERALS]
+        numerals = [match for match in _WORD.finditer(text) if match[0].lower() in NUMERALS]
         if not numerals:
             return None
         match = source.draw.choice(numerals)
-        other = source.draw.choice([word for word in _NUMERALS if word != match[0].lower()])
+        other = source.draw.choice([word for word in NUMERALS if word != match[0].lower()])
         return _edit(text, match, _like(match[0], other), "number", Target.CONTRADICTED)
     match = source.draw.choice(found)
     others = [number for number in source.numbers if number != match[0] and len(number) == len(match[0])]
@@ -227,17 +72,17 @@ def change_number(text: str, source: Source) -> Edit | None:
 
 def change_unit(text: str, source: Source) -> Edit | None:
     """Another unit or magnitude of the same kind."""
-    return _swap_word(text, _UNIT, "unit", Target.CONTRADICTED, source.draw)
+    return swap_word(text, UNIT, "unit", Target.CONTRADICTED, source.draw)
 
 
 def change_date(text: str, source: Source) -> Edit | None:
     """Another month or day of the week."""
-    found = [match for match in _WORD.finditer(text) if match[0] in _MONTHS or match[0] in _DAYS]
+    found = [match for match in _WORD.finditer(text) if match[0] in MONTHS or match[0] in DAYS]
     found = [match for match in found if match[0] != "May" or text[match.end() : match.end() + 2].strip().isdigit()]
     if not found:
         return None
     match = source.draw.choice(found)
-    row = _MONTHS if match[0] in _MONTHS else _DAYS
+    row = MONTHS if match[0] in MONTHS else DAYS
     return _edit(
         text, match, source.draw.choice([other for other in row if other != match[0]]), "date", Target.CONTRADICTED
     )
@@ -245,7 +90,7 @@ def change_date(text: str, source: Source) -> Edit | None:
 
 def change_name(text: str, source: Source) -> Edit | None:
     """Another name, of the same document where there is one."""
-    found = [match for match in _NAME.finditer(text) if match[0] not in _MONTHS and match[0] not in _DAYS]
+    found = [match for match in _NAME.finditer(text) if match[0] not in MONTHS and match[0] not in DAYS]
     if not found:
         return None
     match = source.draw.choice(found)
@@ -260,7 +105,7 @@ def swap_roles(text: str, source: Source) -> Edit | None:
     """Two names of the sentence in each other's place, where a verb may lie between them."""
     first = re.match(r"[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*", text)
     spans = [match.span() for match in _NAME.finditer(text)]
-    if first and first[0].split()[0] not in _COMMON:
+    if first and first[0].split()[0] not in COMMON:
         spans = [first.span(), *[span for span in spans if span[0] >= first.end()]]
     if len(spans) < _PAIR:
         return None
@@ -285,7 +130,7 @@ def negate(text: str, source: Source) -> Edit | None:
     gone = re.search(r"\b(is|are|was|were|can|could|will|would|has|have|had|did|does|do|should|must)(n't| not)\b", text)
     if gone:
         return _edit_span(text, gone.start(), gone.end(), gone[1], "negation", Target.CONTRADICTED)
-    found = [match for match in _WORD.finditer(text) if match[0] in _AUXILIARIES]
+    found = [match for match in _WORD.finditer(text) if match[0] in AUXILIARIES]
     if not found:
         return None
     match = found[0]
@@ -295,12 +140,12 @@ def negate(text: str, source: Source) -> Edit | None:
 
 def strengthen(text: str, source: Source) -> Edit | None:
     """A quantifier or a hedge made to claim more than was said."""
-    return _swap_word(text, _STRONGER, "strength", Target.NOT_ENTAILED, source.draw)
+    return swap_word(text, STRONGER, "strength", Target.NOT_ENTAILED, source.draw)
 
 
 def oppose(text: str, source: Source) -> Edit | None:
     """A word replaced by its opposite."""
-    return _swap_word(text, _OPPOSITE, "opposite", Target.CONTRADICTED, source.draw)
+    return swap_word(text, OPPOSITE, "opposite", Target.CONTRADICTED, source.draw)
 
 
 def add(text: str, source: Source) -> Edit | None:
@@ -309,59 +154,15 @@ def add(text: str, source: Source) -> Edit | None:
         return None
     bare = text.rstrip(" .!")
     draw = source.draw
-    more = draw.choice(_ADDITIONS).format(
+    more = draw.choice(ADDITIONS).format(
         year=draw.randint(1950, 2024),
         count=draw.choice((2, 3, 5, 8, 10, 12, 15, 20, 25, 40)),
-        day=draw.choice(_DAYS),
-        month=draw.choice(_MONTHS),
+        day=draw.choice(DAYS),
+        month=draw.choice(MONTHS),
         name=draw.choice(source.names),
     )
     return Edit(text=f"{bare}{more}.", kind="addition", target=Target.NEUTRAL, removed="", added=more)
 
-
-def reword(text: str, draw: random.Random) -> str:
-    """In other words, the same: synonyms, other ways to write a number, what is in brackets left out."""
-    changed = re.sub(r" \([^()]{2,60}\)", "", text) if chance(draw, 0.5) else text
-    for _ in range(draw.randint(1, 3)):
-        edit = _swap_word(changed, _SYNONYM, "synonym", Target.ENTAILED, draw)
-        changed = edit.text if edit else changed
-    if chance(draw, 0.5):
-        changed = re.sub(r"(?<=\d)%", " percent", changed) if "%" in changed else changed.replace(" percent", "%")
-    if chance(draw, 0.3):
-        changed = re.sub(r"(?<=\d),(?=\d{3})", "", changed)
-    if chance(draw, 0.4):
-        changed = re.sub(r"(?<= )(?:[2-9]|1[0-2])(?= [a-z])", lambda match: _NUMERALS[int(match[0]) - 2], changed)
-    return changed
-
-
-def shorten(text: str, draw: random.Random) -> str:
-    """A part of what it says: without a clause at its end, or without what led into it."""
-    lead = re.match(r"(?:However|Moreover|In addition|Furthermore|Also|Meanwhile|Then|Today|Finally), ", text)
-    if lead:
-        text = text[lead.end() : lead.end() + 1].upper() + text[lead.end() + 1 :]
-    cuts = [match.start() for match in re.finditer(r", (?:which|who|where|including|such as|and later|with) ", text)]
-    cuts = [cut for cut in cuts if len(text[:cut].split()) >= _SHORTEST]
-    return text[: draw.choice(cuts)] + "." if cuts and chance(draw, 0.6) else text
-
-
-def lead_in(text: str, draw: random.Random) -> str:
-    """As an assistant would begin it."""
-    first = text.split(" ", 1)[0]
-    keeps = (
-        first in {"I", "I'm"}
-        or first.isupper()
-        or (len(names_in("x " + text)) > 0 and names_in("x " + text)[0].startswith(first) and first not in _COMMON)
-    )
-    return draw.choice(_LEADS).format(text if keeps else text[:1].lower() + text[1:])
-
-
-_COMMON = frozenset(
-    _words(
-        "The A An It He She They We You This That These Those There In On At For From With By As When While After Before If "
-        "Some Many Most All No One Two His Her Their Its Our People By Now Then Today Here To Of As Both Each Several During "
-        "Since Although However Also Under Over Between Through Where Who What How Why And But Or So Not Only"
-    )
-)
 
 EDITS: tuple[Callable[[str, Source], Edit | None], ...] = (
     change_number,
@@ -399,9 +200,10 @@ def _other_number(number: str, draw: random.Random) -> str:
     return other
 
 
-def _swap_word(
+def swap_word(
     text: str, table: Mapping[str, tuple[str, ...]], kind: str, target: Target, draw: random.Random
 ) -> Edit | None:
+    """One word of the table, drawn, replaced by one that the table has for it."""
     found = [
         match
         for match in _WORD.finditer(text)

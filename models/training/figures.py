@@ -24,12 +24,6 @@ class Marked:
         """Mean of specificity and sensitivity, 0..1."""
         return (self.specificity(threshold) + self.sensitivity(threshold)) / 2
 
-    def at_least(self, least: float) -> "Marked":
-        """The same where no number is below `least`."""
-        return Marked(
-            good=tuple(max(least, value) for value in self.good), bad=tuple(max(least, value) for value in self.bad)
-        )
-
     def auc(self) -> float:
         """Area under the ROC curve, 0..1; ties count half."""
         wins = sum((bisect_left(self.good, value) + bisect_right(self.good, value)) / 2 for value in self.bad)

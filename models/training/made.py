@@ -1,44 +1,26 @@
 """The made example: what the public sets lack, made from their documents and their pairs."""
 
 import random
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from models.phrases import FUNCTION_WORDS
-from models.sentences import split_sentences
 from models.training.dialogues import make_dialogue
+from models.training.documents import Document, content, index, read_documents, split, tokens
 from models.training.edits import (
     EDITS,
     Edit,
     Source,
     add,
     chance,
-    lead_in,
-    names_in,
     negate,
-    numbers_in,
-    reword,
-    shorten,
 )
 from models.training.examples import Example, Target
+from models.training.rewording import lead_in, reword, shorten
+from models.training.statements import as_statement
 
-_WORD = re.compile(r"\w+")
-# Sets whose premises are prose or tables that stand for a document.
-_DOCUMENTS = (
-    "xquad_swap",
-    "infotabs",
-    "fever_dev",
-    "nli4ct",
-    "covidfact",
-    "fm2",
-    "seminli",
-    "scifact_rte",
-    "lingnli",
-    "taxinli_mnli",
-)
 _SENTENCE_WORDS = range(6, 41)  # of a sentence that can be a claim
 
 # How many are made of each kind; what cannot be made is made less often.
@@ -59,23 +41,13 @@ _PADDED = 0.3  # share of pairs whose premise gets sentences around it
 _LED_IN = 0.12  # share of hypotheses that begin as an assistant would
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Document:
-    """Sentences in their order."""
-
-    group: str
-    sentences: tuple[str, ...]
-    names: tuple[str, ...]
-    numbers: tuple[str, ...]
-
-
 class Maker:
     """Makes examples from those of the public sets; the same ones from the same seed."""
 
     def __init__(self, examples: Sequence[Example], seed: int) -> None:
         self._draw = random.Random(seed)  # noqa: S311 (a draw, no secret)
         self._examples = examples
-        self._documents = _documents(examples)
+        self._documents = read_documents(examples)
         self._longer = [document for document in self._documents if len(document.sentences) > 1]
         self._names = sorted({name for document in self._documents for name in document.names})
         self._nearby = {document.group: document for document in self._documents}
@@ -85,7 +57,7 @@ class Maker:
         for example in examples:
             self._by_premise[example.premise].append(example)
         self._sentences = [sentence for document in self._documents for sentence in document.sentences[:12]]
-        self._index = _index(self._sentences)
+        self._index = index(self._sentences)
 
     def mix(self) -> list[Example]:
         """Every example once, and made ones beside them, some of each padded and led in."""
@@ -196,9 +168,9 @@ class Maker:
         edit = self._edit(example.premise, example.group)
         if edit is None or edit.kind in {"addition", "strength", "negation"} or not edit.removed:
             return None
-        says = _tokens(example.hypothesis)
-        gone = _tokens(edit.removed)
-        if not gone or not gone <= says or gone <= _tokens(edit.text):
+        says = tokens(example.hypothesis)
+        gone = tokens(edit.removed)
+        if not gone or not gone <= says or gone <= tokens(edit.text):
             return None
         return _example(edit.text, example.hypothesis, Target.NOT_ENTAILED, f"premise_{edit.kind}", example.group)
 
@@ -209,10 +181,10 @@ class Maker:
         sentence = draw.choice(document.sentences)
         if len(sentence.split()) not in _SENTENCE_WORDS or len(document.sentences) < 3:  # noqa: PLR2004
             return None
-        words = _content(sentence)
+        words = content(sentence)
         others = [other for other in document.sentences if other != sentence and sentence not in other]
-        others.sort(key=lambda other: -len(words & _content(other)))
-        if not others or len(words & _content(others[0])) > 0.8 * len(words):
+        others.sort(key=lambda other: -len(words & content(other)))
+        if not others or len(words & content(others[0])) > 0.8 * len(words):
             return None
         chosen = others[: draw.choice((1, 1, 2, 3))]
         premise = " ".join(other for other in document.sentences if other in chosen)
@@ -221,9 +193,9 @@ class Maker:
     def _close(self) -> Example | None:
         draw = self._draw
         hypothesis = draw.choice(self._entailed).hypothesis if chance(draw, 0.5) else draw.choice(self._sentences)
-        words = _content(hypothesis)
+        words = content(hypothesis)
         like = self._like(hypothesis)
-        if like is None or len(words) < 3 or len(words & _content(like)) > 0.7 * len(words):  # noqa: PLR2004
+        if like is None or len(words) < 3 or len(words & content(like)) > 0.7 * len(words):  # noqa: PLR2004
             return None
         return _example(like, hypothesis, Target.NEUTRAL, "close", "")
 
@@ -248,13 +220,13 @@ class Maker:
         statement = as_statement(example.question, example.answer)
         if statement is None:
             return None
-        sentences = list(_split(example.premise))
+        sentences = list(split(example.premise))
         premise = example.premise
         if example.target is Target.ENTAILED:
             with_answer = [at for at, sentence in enumerate(sentences) if example.answer in sentence]
-            words = _content(example.question)
+            words = content(example.question)
             if with_answer:
-                best = max(with_answer, key=lambda at: len(words & _content(sentences[at])))
+                best = max(with_answer, key=lambda at: len(words & content(sentences[at])))
                 premise = " ".join(sentences[max(0, best - draw.randint(0, 2)) : best + draw.randint(1, 3)])
         return _example(premise, statement, example.target, "statement", example.group)
 
@@ -279,7 +251,7 @@ class Maker:
 
     def _like(self, text: str) -> str | None:
         """The sentence of another document that shares most of its rare words."""
-        words = _content(text)
+        words = content(text)
         votes: defaultdict[int, float] = defaultdict(float)
         for word in words:
             where = self._index.get(word, ())
@@ -293,85 +265,16 @@ class Maker:
         return self._draw.choice(close[:3]) if close else None
 
 
-def as_statement(question: str, answer: str) -> str | None:
-    """A question and its answer as one statement; None for a form of question that is not known."""
-    bare = question.strip().rstrip("?").strip()
-    answer = answer.strip().rstrip(".")
-    capital = answer[:1].upper() + answer[1:]
-    if subject := re.match(
-        r"(?:Who|What|Which [\w ]+?) ((?:has|have|had|can|could|will|would|was|were|is|are)\b .+|(?!did\b|do\b|does\b)\w+(?:ed|s|ught|de|ld|n|t|k|ew)\b .+)",
-        bare,
-    ):
-        return f"{capital} {subject[1]}."
-    if be := re.match(
-        r"(When|Where|In what \w+|In which \w+|On what \w+) (was|were|is|are) (the [\w ]+|[A-Z][\w' ]+) (\w+ed|born|held|built|made|found|founded|known|located|set|written|given|taken|lost|won)(.*)",
-        bare,
-    ):
-        preposition = (
-            ""
-            if re.match(r"(in|on|at|from|during|by|near|within)\b", answer.lower())
-            else ("in " if be[1] != "On" else "on ")
-        )
-        return f"{be[3][0].upper() + be[3][1:]} {be[2]} {be[4]}{be[5]} {preposition}{answer}."
-    if number := re.match(r"How (many|much) ([\w -]+?) (are|were|is|was|have|had|can) (.+)", bare):
-        return f"{capital} {number[2]} {number[3]} {number[4]}."
-    return None
-
-
-def _documents(examples: Sequence[Example]) -> list[Document]:
-    """One for each premise that stands for a document, in a fixed order."""
-    seen: dict[str, Example] = {}
-    for example in examples:
-        if example.source in _DOCUMENTS:
-            seen.setdefault(example.premise, example)
-    documents = []
-    for premise, example in seen.items():
-        sentences = tuple(_split(premise))
-        if sentences:
-            documents.append(
-                Document(
-                    group=example.group,
-                    sentences=sentences,
-                    names=tuple(dict.fromkeys(names_in(premise))),
-                    numbers=tuple(dict.fromkeys(numbers_in(premise))),
-                )
-            )
-    return documents
-
-
-def _split(text: str) -> Iterator[str]:
-    for start, end in split_sentences(text):
-        sentence = text[start:end].strip()
-        if sentence:
-            yield sentence
-
-
-def _index(sentences: Sequence[str]) -> Mapping[str, Sequence[int]]:
-    where: defaultdict[str, list[int]] = defaultdict(list)
-    for at, sentence in enumerate(sentences):
-        for word in _content(sentence):
-            where[word].append(at)
-    return where
-
-
-def _tokens(text: str) -> set[str]:
-    return {word.lower() for word in _WORD.findall(text)}
-
-
-def _content(text: str) -> set[str]:
-    return _tokens(text) - FUNCTION_WORDS
-
-
 def _undecided(edit: Edit, premise: str) -> bool:
     """Whether the changed sentence may well be true of the premise: it does not say what went, or says what came."""
-    says = _tokens(premise)
-    if edit.removed and edit.kind not in {"negation", "strength", "opposite"} and not _tokens(edit.removed) <= says:
+    says = tokens(premise)
+    if edit.removed and edit.kind not in {"negation", "strength", "opposite"} and not tokens(edit.removed) <= says:
         return True
-    if edit.kind == "opposite" and not _tokens(edit.removed) <= says:
+    if edit.kind == "opposite" and not tokens(edit.removed) <= says:
         return True
     if edit.kind == "roles":
         return False
-    return edit.kind in {"unit", "date", "opposite"} and _tokens(edit.added) <= says
+    return edit.kind in {"unit", "date", "opposite"} and tokens(edit.added) <= says
 
 
 def _both(one: Target, other: Target) -> Target:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from models.calibrate import UNCALIBRATED, save_calibration
 from models.load import load_model, make_nli
-from models.training.calibrate import Measured, choose, measure, table
+from models.training.calibrate import Measured, choose, marked, measure, table
 from models.training.rows import Row, set_name
 from models.types import Scorer
 from service.core.config import ScorerKind, Settings
@@ -53,7 +53,8 @@ def _calibrate(path: str, label_field: str, output: Path, console: Console) -> N
     calibration = choose([measured.choosing])
     save_calibration(calibration, output, model.digest)
     console.print(table([measured], calibration).rsplit("\n", 1)[0])  # the mean of one set says nothing
-    if min(len(measured.choosing.good), len(measured.choosing.bad)) < ADVISED_ROWS:
+    choosing = marked(measured.choosing)
+    if min(len(choosing.good), len(choosing.bad)) < ADVISED_ROWS:
         console.print(
             f"These are few rows: from {ADVISED_ROWS} of each label in each half on, the points are steadier."
         )
@@ -86,7 +87,7 @@ def _measure(scorer: Scorer, name: str, rows: Sequence[Row], console: Console) -
             measured = measure(scorer, name, rows, lambda done: bar.update(task, completed=done))
     except ValueError as error:
         raise _too_few(str(error)) from error
-    halves = (measured.choosing, measured.reporting)
+    halves = (marked(measured.choosing), marked(measured.reporting))
     least = min(len(scores) for half in halves for scores in (half.good, half.bad))
     if least < LEAST_ROWS:
         raise _too_few(f"One half of the documents has {least} rows of one label")

@@ -30,16 +30,18 @@ def read_label(value: object) -> bool | None:
 
 
 class Labelled:
-    """Scores with their labels: nine bytes a row, the one thing that grows with a file."""
+    """Scores with their labels: ten bytes a row, the one thing that grows with a file."""
 
     def __init__(self) -> None:
         """Holds nothing yet."""
         self.scores = array("d")
+        self.flagged = bytearray()
         self.positive = bytearray()
 
-    def add(self, score: float, *, positive: bool) -> None:
+    def add(self, score: float, *, flagged: bool, positive: bool) -> None:
         """One scored row."""
         self.scores.append(score)
+        self.flagged.append(flagged)
         self.positive.append(positive)
 
 
@@ -84,8 +86,8 @@ def _hanley_error(auc: float, positives: int, negatives: int) -> float:
     return math.sqrt(max(variance, 0.0) / (positives * negatives))
 
 
-def balanced_accuracy(scores: Sequence[float], positive: Sequence[int], threshold: float) -> Figure | None:
-    """The mean of sensitivity and specificity when scores from `threshold` on are flagged; None without both.
+def balanced_accuracy(flagged: Sequence[int], positive: Sequence[int]) -> Figure | None:
+    """The mean of sensitivity and specificity of what was flagged; None without rows of both classes.
 
     The interval joins Wilson's of the two shares, as Newcombe (1998) does for differences.
     """
@@ -93,8 +95,8 @@ def balanced_accuracy(scores: Sequence[float], positive: Sequence[int], threshol
     negatives = len(positive) - positives
     if not positives or not negatives:
         return None
-    caught = sum(score >= threshold for score, bad in zip(scores, positive, strict=True) if bad)
-    passed = sum(score < threshold for score, bad in zip(scores, positive, strict=True) if not bad)
+    caught = sum(bool(flag) for flag, bad in zip(flagged, positive, strict=True) if bad)
+    passed = sum(not flag for flag, bad in zip(flagged, positive, strict=True) if not bad)
     sensitivity, specificity = caught / positives, passed / negatives
     value = (sensitivity + specificity) / 2
     (low, high), (low2, high2) = (

@@ -17,8 +17,10 @@ def summary(result: Result, *, fingerprint: str, seconds: float) -> str:
     """Several lines: what became of the rows, the flagged rate, and who scored."""
     tally = result.tally
     lines = [("rows", f"{tally.rows:,}"), *_statuses(tally), *_flagged(tally)]
-    if tally.threshold is not None:
-        lines.append(("threshold", f"{tally.threshold:.4g}; 1 is bad"))
+    if tally.thresholds is not None:
+        low, high = (f"{threshold:.4g}" for threshold in tally.thresholds)
+        rises = f"{low}; 1 is bad" if low == high else f"{low} to {high}, more for more claims; 1 is bad"
+        lines.append(("threshold", rises))
     lines.append(("fingerprint", fingerprint))
     lines += _agreement(tally)
     if result.unseen:
@@ -58,12 +60,10 @@ def _agreement(tally: Tally) -> Iterator[tuple[str, str]]:
     left_out = f"; {tally.without_label:,} scored rows without a usable label left out" if tally.without_label else ""
     yield "labels", f"n {len(held.scores):,} scored rows, {bad:,} of them {POSITIVE} (the positive class){left_out}"
     yield "  ROC AUC", _figure(roc_auc(held.scores, held.positive))
-    thresholds = [BALANCED] if tally.threshold in {None, BALANCED} else [BALANCED, tally.threshold]
-    for threshold in thresholds:
-        if threshold is not None:
-            found = _figure(balanced_accuracy(held.scores, held.positive, threshold))
-            name = "the threshold `balanced`" if threshold == BALANCED else "the threshold in force"
-            yield "  balanced acc.", f"{found} at score {threshold:.4g}, {name}"
+    halved = [score >= BALANCED for score in held.scores]
+    yield "  balanced acc.", f"{_figure(balanced_accuracy(halved, held.positive))} at score {BALANCED}"
+    if tally.thresholds not in {None, (BALANCED, BALANCED)}:
+        yield "  balanced acc.", f"{_figure(balanced_accuracy(held.flagged, held.positive))} at the threshold in force"
 
 
 def _figure(found: Figure | None) -> str:

@@ -58,7 +58,9 @@ class Tally:
         self.statuses: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.flagged = 0
-        self.threshold: float | None = None
+        self.thresholds: tuple[float, float] | None = (
+            None  # the least and the greatest in force; they rise with the claims
+        )
         self.labelled = Labelled() if labelled else None
         self.without_label = 0
 
@@ -68,13 +70,15 @@ class Tally:
         if row.reason:
             self.reasons[row.status, row.reason] += 1
         self.flagged += row.flagged
-        self.threshold = row.threshold if row.threshold is not None else self.threshold
+        if row.threshold is not None:
+            low, high = self.thresholds or (row.threshold, row.threshold)
+            self.thresholds = min(low, row.threshold), max(high, row.threshold)
         if self.labelled is not None and row.score is not None:
             positive = read_label(label)
             if positive is None:
                 self.without_label += 1
             else:
-                self.labelled.add(row.score, positive=positive)
+                self.labelled.add(row.score, flagged=row.flagged, positive=positive)
 
     @property
     def rows(self) -> int:

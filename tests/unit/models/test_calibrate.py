@@ -1,5 +1,6 @@
 """The calibration: monotone, bounded, and refused when it is not."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,3 +79,17 @@ def test_malformed_file(tmp_path: Path, content: str) -> None:
     (tmp_path / "c.json").write_text(content)
     with pytest.raises(ModelError, match="`assay calibrate` writes one"):
         load_calibration(tmp_path / "c.json", "model")
+
+
+def test_named_thresholds_rise_with_the_claims() -> None:
+    """Strict and balanced rise with the number of claims, by the logit; a number that somebody chose stays."""
+    rising = replace(EVEN, rise=0.5)
+    assert rising.raised("strict", 1) == rising.threshold("strict") == 0.8
+    several = rising.raised("strict", 8)
+    assert math.log(several / (1 - several)) == pytest.approx(math.log(0.8 / 0.2) + 0.5 * math.log(8))
+    assert 0.5 < rising.raised("balanced", 2) < rising.raised("balanced", 3) < 1
+    assert rising.raised(0.8, 8) == 0.8
+    assert EVEN.raised("strict", 8) == 0.8
+    assert replace(rising, strict=1.0).raised("strict", 8) == 1
+    with pytest.raises(ModelError, match="rise"):
+        replace(EVEN, rise=-0.1)

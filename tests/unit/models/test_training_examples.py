@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from models.training import edits, made
-from models.training.edits import EDITS, Edit, Source, lead_in, names_in, reword, shorten
+from models.training.edits import EDITS, Edit, Source, names_in
 from models.training.examples import SETS, Example, Share, Target, read_sets
-from models.training.made import Maker, as_statement
+from models.training.made import Maker
+from models.training.rewording import lead_in, reword, shorten
+from models.training.statements import as_statement
 
 SENTENCE = "Anna Smith joined Northwind in March 2019 and may have sold 1,250 licences within 30 days."
 

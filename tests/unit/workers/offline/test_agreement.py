@@ -46,10 +46,12 @@ def test_roc_auc_is_the_share_of_pairs(rows: list[tuple[float, bool]]) -> None:
             assert 0 <= found.low < found.value < found.high <= 1
 
 
-@pytest.mark.parametrize(("threshold", "expected"), [(0.5, 0.75), (0.85, 0.75), (0.95, 0.5), (0.0, 0.5)])
-def test_balanced_accuracy(threshold: float, expected: float) -> None:
-    """The mean of sensitivity and specificity; a score at the threshold is flagged."""
-    found = balanced_accuracy([0.1, 0.6, 0.5, 0.9], [0, 0, 1, 1], threshold)
+@pytest.mark.parametrize(
+    ("flagged", "expected"), [([0, 1, 1, 1], 0.75), ([0, 0, 0, 1], 0.75), ([0] * 4, 0.5), ([1] * 4, 0.5)]
+)
+def test_balanced_accuracy(flagged: list[int], expected: float) -> None:
+    """The mean of sensitivity and specificity of what was flagged."""
+    found = balanced_accuracy(flagged, [0, 0, 1, 1])
     assert found is not None
     assert found.value == expected
     assert found.low is not None
@@ -59,7 +61,7 @@ def test_balanced_accuracy(threshold: float, expected: float) -> None:
 
 def test_balanced_accuracy_of_one_class_is_unknown() -> None:
     """Unknown is null."""
-    assert balanced_accuracy([0.1], [0], 0.5) is None
+    assert balanced_accuracy([0], [0]) is None
 
 
 def test_error_of_roc_auc() -> None:
@@ -69,8 +71,8 @@ def test_error_of_roc_auc() -> None:
 
 def test_interval_of_balanced_accuracy() -> None:
     """With as many of each class and equal shares it is Wilson's for one share, divided by the root of two."""
-    scores = [0.9] * 8 + [0.1] * 2 + [0.1] * 8 + [0.9] * 2
-    found = balanced_accuracy(scores, [1] * 10 + [0] * 10, 0.5)
+    flagged = [1] * 8 + [0] * 2 + [0] * 8 + [1] * 2
+    found = balanced_accuracy(flagged, [1] * 10 + [0] * 10)
     assert found is not None
     low, high = 0.4901625, 0.9433178  # Wilson 1927 for 8 of 10
     assert (found.value, found.low, found.high) == (

@@ -1,0 +1,28 @@
+"""The statement: a question and its answer as one sentence, by the forms of questions."""
+
+import re
+
+
+def as_statement(question: str, answer: str) -> str | None:
+    """A question and its answer as one statement; None for a form of question that is not known."""
+    bare = question.strip().rstrip("?").strip()
+    answer = answer.strip().rstrip(".")
+    capital = answer[:1].upper() + answer[1:]
+    if subject := re.match(
+        r"(?:Who|What|Which [\w ]+?) ((?:has|have|had|can|could|will|would|was|were|is|are)\b .+|(?!did\b|do\b|does\b)\w+(?:ed|s|ught|de|ld|n|t|k|ew)\b .+)",
+        bare,
+    ):
+        return f"{capital} {subject[1]}."
+    if be := re.match(
+        r"(When|Where|In what \w+|In which \w+|On what \w+) (was|were|is|are) (the [\w ]+|[A-Z][\w' ]+) (\w+ed|born|held|built|made|found|founded|known|located|set|written|given|taken|lost|won)(.*)",
+        bare,
+    ):
+        preposition = (
+            ""
+            if re.match(r"(in|on|at|from|during|by|near|within)\b", answer.lower())
+            else ("in " if be[1] != "On" else "on ")
+        )
+        return f"{be[3][0].upper() + be[3][1:]} {be[2]} {be[4]}{be[5]} {preposition}{answer}."
+    if number := re.match(r"How (many|much) ([\w -]+?) (are|were|is|was|have|had|can) (.+)", bare):
+        return f"{capital} {number[2]} {number[3]} {number[4]}."
+    return None
