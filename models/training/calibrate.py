@@ -1,6 +1,6 @@
 """The calibration run: the whole pipeline over development data, then the balanced and the strict point.
 
-    python -m models.training.calibrate --model models/bundled --data dev/A.jsonl.gz dev/B.jsonl.gz
+    python -m models.training.calibrate --model models/bundled --data ../shared/data/dev
 
 Half of each set's documents choose the points, the other half gives the figures that are printed. Each set weighs the
 same. There is ONE balanced point for all sets, that of the greatest mean balanced accuracy; the strict point is the
@@ -21,6 +21,10 @@ from models.load import ScorerConfig, load_model, make_nli
 from models.training.figures import Marked, balanced_point, mark, strict_point
 from models.training.rows import Row, read_rows, set_name
 from models.types import Scored, Scorer
+
+# Claims and summaries, single and several, against passages, pages, dialogues and reports; the others are kept apart.
+CHOOSING_SETS = ("attributionbench", "summedits", "wice_chunks", "factcheckgpt", "faceval")
+ROWS_EACH = 600
 
 _SEED = 7
 _SPECIFICITY = 0.95
@@ -170,29 +174,39 @@ def table(sets: Sequence[Measured], calibration: Calibration) -> str:
     return "\n".join(lines)
 
 
+def calibrate(folder: Path, paths: Sequence[Path], rows_each: int) -> str:
+    """Chooses the points of the model in `folder`, writes its calibration.json; returns points and figures as text."""
+    config = ScorerConfig(folder=folder, threshold="balanced")
+    model = load_model(config)
+    scorer = make_nli(config, model, UNCALIBRATED)
+    sets = [measure(scorer, set_name(path), read_rows(path, rows_each, _SEED), lambda _: None) for path in paths]
+    calibration = choose([measured.choosing for measured in sets])
+    save_calibration(calibration, folder / "calibration.json", model.digest)
+    balanced, strict = (1 - _plain_score(calibration, calibration.threshold(point)) for point in ("balanced", "strict"))
+    return "\n".join(
+        (
+            str(calibration),
+            f"balanced: entailment {balanced:.3f}; strict: entailment {strict:.3f}",
+            f"rise: {calibration.rise:.3f} of the logit for each e-fold of claims",
+            f"accepted: entailment {calibration.accepted:.2f}, a score of {calibration.least:.3f}",
+            table(sets, calibration),
+        )
+    )
+
+
 def main() -> None:
     """Calibrates, writes calibration.json into the model's folder and prints the figures."""
     parser = argparse.ArgumentParser(description="Choose the operating points of a model on development data.")
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="gzipped JSON lines")
-    parser.add_argument("--rows-each", type=int, default=600)
+    parser.add_argument("--data", type=Path, required=True, help="the folder of the development sets")
+    parser.add_argument("--rows-each", type=int, default=ROWS_EACH)
     arguments = parser.parse_args()
+    print(calibrate(arguments.model, choosing_paths(arguments.data), arguments.rows_each))
 
-    config = ScorerConfig(folder=arguments.model, threshold="balanced")
-    model = load_model(config)
-    scorer = make_nli(config, model, UNCALIBRATED)
-    sets = [
-        measure(scorer, set_name(path), read_rows(path, arguments.rows_each, _SEED), lambda _: None)
-        for path in arguments.data
-    ]
-    calibration = choose([measured.choosing for measured in sets])
-    save_calibration(calibration, arguments.model / "calibration.json", model.digest)
-    print(calibration)
-    print(f"balanced: entailment {1 - _plain_score(calibration, BALANCED):.3f}")
-    print(f"strict: entailment {1 - _plain_score(calibration, calibration.threshold('strict')):.3f}")
-    print(f"rise: {calibration.rise:.3f} of the logit for each e-fold of claims")
-    print(f"accepted: entailment {calibration.accepted:.2f}, a score of {calibration.least:.3f}")
-    print(table(sets, calibration))
+
+def choosing_paths(folder: Path) -> list[Path]:
+    """The files of the sets that choose the points of the bundled model."""
+    return [folder / f"{name}.jsonl.gz" for name in CHOOSING_SETS]
 
 
 def _chooses(row: Row) -> bool:

@@ -10,7 +10,7 @@ import json
 import random
 import shutil
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,15 @@ from models.types import EncodedPair
 
 _NAMES = ("input_ids", "attention_mask", "token_type_ids")
 _SEED = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantising:
+    """How activations are quantised."""
+
+    rows_each: int = 40  # rows of each set whose pairs they are calibrated on
+    pairs: int = 300  # of those, at most
+    alpha: float = 0.95  # strength of smooth quantisation (Xiao et al. 2023), chosen by the agreement
 
 
 def arrays(pair: EncodedPair) -> dict[str, Any]:
@@ -91,27 +100,35 @@ def agreement(model: Any, folder: Path, pairs: Sequence[EncodedPair]) -> str:
     )
 
 
+def export(checkpoint: Path, learned: Sequence[Path], held_out: Sequence[Path], out: Path, settings: Quantising) -> str:
+    """Writes the checkpoint as an int8 model into `out`; returns its agreement with float32, as one line.
+
+    Activations are calibrated on pairs of the sets in `learned`; the two are compared on those of `held_out`.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    encoder = WordPieceEncoder(checkpoint / "tokenizer.json")
+    model = AutoModelForSequenceClassification.from_pretrained(checkpoint, dtype=torch.float32)
+    model.eval()
+    pairs = real_pairs(encoder, learned, settings.rows_each)[: settings.pairs]
+    ov.save_model(quantise(model, pairs, settings.alpha), out / "model.xml")
+    shutil.copyfile(checkpoint / "tokenizer.json", out / "tokenizer.json")
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    (out / "config.json").write_text(json.dumps({"id2label": config["id2label"]}, indent=2) + "\n")
+    return agreement(model, out, real_pairs(encoder, held_out, 60)[:400])
+
+
 def main() -> None:
     """Exports, then prints the agreement with float32."""
     parser = argparse.ArgumentParser(description="Make the bundled int8 model from a checkpoint.")
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--calibration-data", type=Path, nargs="+", required=True, help="gzipped JSON lines")
     parser.add_argument("--held-out", type=Path, nargs="+", required=True, help="rows to compare int8 with float32 on")
-    parser.add_argument("--rows-each", type=int, default=40)
-    parser.add_argument("--smooth-quant-alpha", type=float, default=0.95)
+    parser.add_argument("--rows-each", type=int, default=Quantising.rows_each)
+    parser.add_argument("--smooth-quant-alpha", type=float, default=Quantising.alpha)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    encoder = WordPieceEncoder(arguments.checkpoint / "tokenizer.json")
-    model = AutoModelForSequenceClassification.from_pretrained(arguments.checkpoint, dtype=torch.float32)
-    model.eval()
-    pairs = real_pairs(encoder, arguments.calibration_data, arguments.rows_each)[:300]
-    ov.save_model(quantise(model, pairs, arguments.smooth_quant_alpha), arguments.out / "model.xml")
-    shutil.copyfile(arguments.checkpoint / "tokenizer.json", arguments.out / "tokenizer.json")
-    config = json.loads((arguments.checkpoint / "config.json").read_text(encoding="utf-8"))
-    (arguments.out / "config.json").write_text(json.dumps({"id2label": config["id2label"]}, indent=2) + "\n")
-    print(agreement(model, arguments.out, real_pairs(encoder, arguments.held_out, 60)[:400]))
+    settings = Quantising(rows_each=arguments.rows_each, alpha=arguments.smooth_quant_alpha)
+    print(export(arguments.checkpoint, arguments.calibration_data, arguments.held_out, arguments.out, settings))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The recipe: everything from the public sets to the bundled model, in one command that goes on where it stopped.
 
-    python -m models.training.recipe --data ../shared/data --start CHECKPOINT --work DIR --out models/bundled
+    python -m models.training.recipe --data ../shared/data --start CHECKPOINT --work DIR \
+        --out models/bundled
 
 Two processor cores take about two hours. Every draw has a fixed seed; floating point on another machine differs in its
 last digits, so the weights do too.
@@ -12,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.training.examples import Example, read_sets
+from models.training.calibrate import ROWS_EACH, calibrate, choosing_paths
+from models.training.examples import SETS, Example, read_sets
 from models.training.learn import Schedule, learn
 from models.training.made import Maker
 
@@ -59,13 +61,20 @@ def _examples(data: Path, stage: Stage) -> Sequence[Example]:
 
 
 def main() -> None:
-    """Trains, prints what it is doing, and says what to run next."""
+    """Trains, exports and calibrates, and prints what each step comes to."""
     parser = argparse.ArgumentParser(description="Make the bundled model from the public sets.")
     parser.add_argument("--data", type=Path, required=True, help="the folder with train/ and dev/")
     parser.add_argument("--start", type=Path, required=True, help="the checkpoint to start from")
     parser.add_argument("--work", type=Path, required=True, help="where checkpoints of the stages lie")
+    parser.add_argument("--out", type=Path, required=True, help="where the model is written")
     arguments = parser.parse_args()
-    train(arguments.data, arguments.start, arguments.work, lambda line: print(line, flush=True))
+    from models.training.export import Quantising, export  # noqa: PLC0415 - what it needs is of the extra `training`
+
+    checkpoint = train(arguments.data, arguments.start, arguments.work, lambda line: print(line, flush=True))
+    learned = [arguments.data / "train" / f"{name}.jsonl.gz" for name in SETS]
+    development = sorted((arguments.data / "dev").glob("*.jsonl.gz"))
+    print(export(checkpoint, learned, development, arguments.out, Quantising()), flush=True)
+    print(calibrate(arguments.out, choosing_paths(arguments.data / "dev"), ROWS_EACH))
 
 
 if __name__ == "__main__":

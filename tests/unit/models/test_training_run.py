@@ -1,6 +1,8 @@
 """The training run: what it learns, that it goes on where it stopped, and what it averages."""
 
+import gzip
 import itertools
+import json
 import math
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.training.examples import Example, Target
+from models.training import made, recipe
+from models.training.examples import Example, Share, Target
 from models.training.learn import Schedule, learn, losses, order, rate
 from tests.checkpoints import save_checkpoint
 
@@ -102,3 +105,43 @@ def test_a_finished_run_is_left_alone(start: Path, examples: list[Example], tmp_
     before = (out / "model.safetensors").stat().st_mtime_ns
     learn(start, examples, SCHEDULE, out, lambda _: None, seed=2)
     assert (out / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_the_stages_follow_each_other(start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stage starts from what the one before ended with; one that was done is not done again."""
+    rows = [
+        {
+            "premise": f"The shop number {at} is in Paris. It opened in 19{at}.",
+            "hypothesis": f"Shop {at} is in {where}.",
+        }
+        | {"label": "entailment" if where == "Paris" else "contradiction", "group": str(at)}
+        for at in range(10, 30)
+        for where in ("Paris", "Lyon")
+    ]
+    (tmp_path / "train").mkdir()
+    with gzip.open(tmp_path / "train" / "fever_dev.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    monkeypatch.setattr("models.training.examples.SETS", {"fever_dev": Share()})
+    monkeypatch.setattr(made, "KINDS", dict.fromkeys(("copied", "edited"), 10))
+    monkeypatch.setattr(
+        recipe,
+        "STAGES",
+        (
+            recipe.Stage(name="sets", made=False, schedule=SCHEDULE, seed=1),
+            recipe.Stage(name="mixed", made=True, share=0.5, schedule=SCHEDULE, seed=2),
+        ),
+    )
+    lines: list[str] = []
+    assert recipe.train(tmp_path, start, tmp_path / "work", lines.append) == tmp_path / "work" / "mixed"
+    counts = [line for line in lines if "examples" in line]
+    assert counts == ["sets: 40 examples", "mixed: 30 examples"]
+    weights = [
+        load_file(folder / "model.safetensors") for folder in (start, tmp_path / "work/sets", tmp_path / "work/mixed")
+    ]
+    changed = [
+        any(not torch.equal(one[name], other[name]) for name in one) for one, other in itertools.pairwise(weights)
+    ]
+    assert changed == [True, True]
+    lines.clear()
+    recipe.train(tmp_path, start, tmp_path / "work", lines.append)
+    assert lines == ["sets: done before", "mixed: done before"]
