@@ -10,6 +10,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from models.claims import plain
+from models.numbers import given_numbers, missing_numbers
 from models.types import Verdict
 from service.core.schemas import ClaimAnswer, EvidenceAnswer, Submission
 from service.core.submitted import context_ids
@@ -136,8 +138,10 @@ def _list(claims: Sequence[Marked], submission: Submission) -> Iterator[Table | 
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
     indent = max((len(marked.mark) for marked in listed), default=0) + 1
+    given = [given_numbers(text) for text in (submission.question or "", *(each.text for each in submission.contexts))]
     for marked in listed:
-        table.add_row(_figures(marked, indent), _evidence(marked, submission))
+        missing = missing_numbers(plain(marked.claim.text), given)
+        table.add_row(_figures(marked, indent), _evidence(marked, submission, missing))
     if listed:
         yield table
     more = sum(marked.verdict in SIGNS for marked in claims) - len(listed)
@@ -164,13 +168,16 @@ def _figures(marked: Marked, indent: int) -> Text:
     return text
 
 
-def _evidence(marked: Marked, submission: Submission) -> Text:
+def _evidence(marked: Marked, submission: Submission, missing: Sequence[str]) -> Text:
+    text = Text()
+    if missing and marked.verdict is not Verdict.SUPPORTED:
+        text.append(f"no context gives {visible(', '.join(missing), MAX_ID_CHARS)}\n", style=marked.style)
     evidence = marked.claim.evidence
     if evidence is None or evidence.text is None:
-        return Text()
+        return text
     closest = "closest in " if marked.verdict is Verdict.UNSUPPORTED else ""
     before, after = _around(evidence, submission)
-    text = Text().append(f"{closest}context {visible(evidence.context_id, MAX_ID_CHARS)}:\n", style="dim")
+    text.append(f"{closest}context {visible(evidence.context_id, MAX_ID_CHARS)}:\n", style="dim")
     text.append(visible(before, AROUND_CHARS + 2), style="dim")
     text.append(f"“{visible(_flat(evidence.text), MAX_EVIDENCE_CHARS)}”", style="bold")
     text.append(visible(after, AROUND_CHARS + 2), style="dim")

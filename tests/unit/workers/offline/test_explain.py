@@ -92,10 +92,10 @@ def test_the_whole_view() -> None:
         "  - [✗1] You have 90 days [1].",
         "  - [✓2] It is blue.",
         "",
-        "[✗1] contradicted        context 0:",
-        "     score         0.80  Thank you. “Appliances can be returned within 30 days.”",
-        "     entailment    0.10  The kettle is blue. We are open from nine to six.",
-        "     neutral       0.20",
+        "[✗1] contradicted        no context gives 90",
+        "     score         0.80  context 0:",
+        "     entailment    0.10  Thank you. “Appliances can be returned within 30 days.”",
+        "     neutral       0.20  The kettle is blue. We are open from nine to six.",
         "     contradiction 0.70",
         "",
         "[✓2] supported           context 0:",
@@ -211,3 +211,11 @@ def test_nothing_is_lost_and_nothing_obeyed(
         kept = [character for character in response if character.isalnum()]
         told = iter(text)
         assert all(character in told for character in kept)
+
+
+def test_says_which_number_no_context_gives() -> None:
+    """A claim that is not supported names the numbers that stand nowhere; a supported one has none to name."""
+    text = shown(all_kinds())
+    assert "no context gives 90" in text
+    assert text.count("no context gives") == 1
+    assert "no context gives" not in shown(all_kinds(), contexts=(CONTEXT, "It was 90 days once."))
