@@ -143,3 +143,18 @@ def test_two_hundred_thousand_characters_take_seconds(sign: str) -> None:
     begun = time.monotonic()
     split_claims((sign * 200_000)[:200_000])
     assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ('The 15" screen is bright. It costs 300 euros. It has a 2" frame.', 3),
+        ('A 15" screen is here. He called it "nice. Very nice". Done.', 3),
+        ('He chose "Model 15" today. It is good.', 2),
+        ('He said "stop. Now 15" and left.', 1),
+    ],
+)
+def test_inches_quote_nothing(text: str, sentences: int) -> None:
+    """A mark behind a digit while no quotation is open ends up in its sentence and opens none; one that closes does."""
+    assert len(split_claims(text)) == sentences
+    assert all(text[claim.start : claim.end] == claim.text for claim in split_claims(text))
