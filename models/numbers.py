@@ -51,9 +51,12 @@ def given_numbers(text: str) -> frozenset[float]:
     """All that a text may be said to give: numbers in digits and in words, each also at its scale and as a share."""
     given: set[float] = set()
     for match in _GIVEN.finditer(text):
-        value = _value(match[1])
-        given.update((value, value * _SCALES.get((match[2] or "").lower(), 1.0), value * 100))
-        given.update(float(part) for part in re.findall(r"\d+", match[1]))
+        value, scale = _value(match[1]), (match[2] or "").lower()
+        given.add(value * _SCALES.get(scale, 1.0))
+        if scale not in _SCALES or len(scale) == 1:  # "5 m" may be metres, "5 million" is not five
+            given.update((value, value * 100))
+        if "." in match[1]:  # a date, perhaps
+            given.update(float(part) for part in match[1].replace(",", "").split("."))
     words = re.findall(r"[a-z]+", text.lower())
     for word, after in pairwise([*words, ""]):
         if word in _NUMERALS:

@@ -23,6 +23,10 @@ def missing(claim: str, *contexts: str) -> tuple[str, ...]:
         ("Sales grew by 12.3%.", "Sales grew by 12.34 percent."),
         ("Sales grew by 12%.", "Sales grew by 12.3 percent."),
         ("The share was 37%.", "The share was 0.37."),
+        ("It cost $14.2 million.", "Cost (in millions): 14.2"),
+        ("It cost 14.2 million.", "It cost between 14.2 and 15.1 million."),
+        ("The road is 15 metres wide.", "The road is 15 m wide."),
+        ("It ended on 12 May.", "It ended on 12.5.2020."),
         ("It is 50% full.", "It is half full."),
         ("It was founded in 1998.", "Founded: 1998-04-02."),
         ("On 12 May 2020 it ended.", "(12/5/2020) The end."),
@@ -40,6 +44,7 @@ def test_a_number_given_otherwise_is_given(claim: str, context: str) -> None:
         ("It rose 12.4%.", "It rose 12.34%, after 12.5%.", ("12.4",)),
         ("It cost $1.3 million in 2019.", "It cost $1.2 million in 2018.", ("1.3 million", "2019")),
         ("It was sold for 25,000.", "", ("25,000",)),
+        ("It cost $14.2 million.", "It cost $14.2 billion.", ("14.2 million",)),
     ],
 )
 def test_what_no_context_gives_is_missing(claim: str, context: str, expected: tuple[str, ...]) -> None:
