@@ -72,7 +72,7 @@ def measure(scorer: Scorer, name: str, rows: Sequence[Row], progress: Callable[[
             if isinstance(outcome, Scored)
         )
         progress(at + len(part))
-    choosing, reporting = (tuple(graded for row, graded in scored if _chooses(row) is side) for side in (True, False))
+    choosing, reporting = (tuple(graded for row, graded in scored if chooses(row) is side) for side in (True, False))
     for half in (choosing, reporting):
         marked(half)
     return Measured(name=name, choosing=choosing, reporting=reporting, left_out=len(rows) - len(scored))
@@ -209,7 +209,7 @@ def choosing_paths(folder: Path) -> list[Path]:
     return [folder / f"{name}.jsonl.gz" for name in CHOOSING_SETS]
 
 
-def _chooses(row: Row) -> bool:
+def chooses(row: Row) -> bool:
     """Whether the row's document is of the half that chooses; the same on every machine."""
     document = "\n".join(context.text for context in row.item.contexts)
     return hashlib.sha256(document.encode()).digest()[0] % 2 == 0

@@ -17,13 +17,27 @@ class Row:
 
     item: Item
     supported: bool
+    label: str = ""  # as the set has it
+    group: str = ""  # the document, as the set names it
+    domain: str = ""  # of the sets that have several
+    pair: str = ""  # rows of one pair differ in what makes one of them unsupported
 
 
 def read_rows(path: Path, limit: int, seed: int) -> list[Row]:
     """At most `limit` rows of the gzipped file, drawn by `seed`; the same every time."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         read = [json.loads(line) for line in lines]
-    rows = [Row(item=_item(row["premise"], row["hypothesis"]), supported=row["label"] in _SUPPORTED) for row in read]
+    rows = [
+        Row(
+            item=_item(row["premise"], row["hypothesis"]),
+            supported=row["label"] in _SUPPORTED,
+            label=row["label"],
+            group=str(row.get("group", at)),
+            domain=str(row.get("domain", "")),
+            pair=str(row.get("pair", "")),
+        )
+        for at, row in enumerate(read)
+    ]
     draw = random.Random(f"{seed} {set_name(path)}")  # noqa: S311 (a draw, no secret)
     chosen = draw.sample(range(len(rows)), min(limit, len(rows)))
     return [rows[index] for index in sorted(chosen)]

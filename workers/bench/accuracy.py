@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from workers.bench.detection_report import detection_section
+from workers.bench.detection_results import DetectionResult
 from workers.bench.results import BenchError, read_result
 from workers.bench.robustness_report import robustness_section
 from workers.bench.robustness_results import RobustnessResult
@@ -13,12 +15,14 @@ Written by the benches from their JSON files in `docs/accuracy/`. Do not edit: r
 `*.jsonl.gz`, one for each set, with lines `{premise, hypothesis, label}`; no text of it is kept.
 
 ```
+assay bench accuracy --data DIR --json docs/accuracy/accuracy.json --doc docs/accuracy.md
 assay bench robustness --data DIR --json docs/accuracy/robustness.json --doc docs/accuracy.md
 ```
 """
 
 # By file, in the order of the document.
 SECTIONS: dict[str, Callable[[Path], str]] = {
+    "accuracy.json": lambda path: detection_section(read_result(DetectionResult, path)),
     "robustness.json": lambda path: robustness_section(read_result(RobustnessResult, path)),
 }
 

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from models.types import ModelError
 from service.core.config import read_settings
-from workers.bench import ingest, queue, report, scoring_report
+from workers.bench import detection_report, ingest, queue, report, scoring_report
+from workers.bench.reliability_plot import reliability_plot
 from workers.bench.results import IngestResult, QueueResult, read_result, write_result
 from workers.bench.scoring_results import ScoringResult
 from workers.commands.entry import explained
@@ -77,6 +78,34 @@ def bench_scoring(
     write_result(result, json)
     console.print(scoring_report.scoring_section(result), markup=False, soft_wrap=True)
     _warn_if(quick, console)
+
+
+@bench_app.command("accuracy")
+def bench_accuracy(
+    *,
+    data: Annotated[Path, typer.Option(help="Folder of *.jsonl.gz, lines {premise, hypothesis, label}.")],
+    json: Output,
+    doc: Annotated[Path | None, typer.Option(help="Also write the document of all results beside the JSON.")] = None,
+    previous: Annotated[
+        Path | None, typer.Option(help="Folder of other weights to set beside the bundled ones.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder of the float32 checkpoint to set beside int8.")
+    ] = None,
+    rows_each: Annotated[int | None, typer.Option(min=1, help="Rows of each set.", show_default="all")] = None,
+) -> None:
+    """Measures how well supported responses are told from others, on labelled rows; ten minutes for 25,000."""
+    console = Console(highlight=False)
+    with explained():
+        detection, accuracy = _bench("detection"), _bench("accuracy")
+        config = scorer_config(read_settings())
+        result = detection.bench_detection(data, config, previous, checkpoint, rows_each, console)
+        write_result(result, json)
+        plot = json.parent / detection_report.RELIABILITY
+        plot.write_text(reliability_plot(result.reliability), encoding="utf-8")
+        if doc is not None:
+            doc.write_text(accuracy.document(json.parent), encoding="utf-8")
+    console.print(detection_report.detection_section(result), markup=False, soft_wrap=True)
 
 
 @bench_app.command("robustness")
