@@ -78,7 +78,6 @@ class Planner:
     progress: Callable[[], None] = lambda: None  # called between steps: large items take seconds
     _sources: dict[str, Source] = field(default_factory=dict)
     _sentences: dict[tuple[str, int], Sentences] = field(default_factory=dict)
-    _numbers: dict[str, frozenset[float]] = field(default_factory=dict)
     _ids: dict[tuple[str, int, int], TokenIds] = field(default_factory=dict)
 
     def plan(self, item: Item) -> Plan | NotApplicable | Unscored:
@@ -101,7 +100,8 @@ class Planner:
         planned: list[PlannedClaim] = []
         if sum(bool(ids) for _, ids in claims) > self.limits.max_pairs:
             return Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
-        given = self._given(item)
+        given = given_numbers((item.question or "", *(context.text for context in item.contexts)))
+        self.progress()
         ranked = 0
         for claim, ids in claims:
             if not ids:
@@ -150,14 +150,6 @@ class Planner:
             encoded = Encoded(ids=(), starts=(), ends=()) if blank else self.encoder.encode(context.text)
             source = self._sources[context.text] = read_source(context.text, encoded)
         return source
-
-    def _given(self, item: Item) -> list[frozenset[float]]:
-        """The numbers of the question and of each context."""
-        texts = [item.question or "", *(context.text for context in item.contexts)]
-        for text in texts:
-            if text not in self._numbers:
-                self._numbers[text] = given_numbers(text)
-        return [self._numbers[text] for text in texts]
 
     def _shelve(self, item: Item, contexts: list[int], budget: int) -> _Shelf:
         cut = tuple((index, self._cut(item.contexts[index].text, budget)) for index in contexts)

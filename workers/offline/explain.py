@@ -138,7 +138,7 @@ def _list(claims: Sequence[Marked], submission: Submission) -> Iterator[Table | 
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
     indent = max((len(marked.mark) for marked in listed), default=0) + 1
-    given = [given_numbers(text) for text in (submission.question or "", *(each.text for each in submission.contexts))]
+    given = given_numbers((submission.question or "", *(each.text for each in submission.contexts)))
     for marked in listed:
         missing = missing_numbers(plain(marked.claim.text or ""), given)
         table.add_row(_figures(marked, indent), _evidence(marked, submission, missing))
