@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from models.limits import Limits
 from models.load import Model
-from models.pairs import Plan, Planner, Reading
-from models.tokens import pack
+from models.pairs import Plan, Planner
+from models.tokens import Encoder, count, pack
 from models.training.rows import Row
+from models.types import Probability, TokenIds
 
 _WHOLE = 480  # tokens of a context that is read as one pair
 _BESIDE = 8  # windows that are read beside a claim with the sentence before it
@@ -18,6 +19,7 @@ class Read:
     """One window's answer beside one claim."""
 
     entailment: float
+    contradiction: float  # 0 for a model that cannot tell
     about: bool
     sentence: bool  # no run of several
 
@@ -40,43 +42,55 @@ class ReadRow:
     claims: tuple[ReadClaim, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskedClaim:
+    """Which pairs are read of a claim, by their positions."""
+
+    windows: tuple[tuple[int, bool, bool], ...]  # position, about, sentence: as in `Read`
+    whole: int
+    previous: tuple[int, ...]
+    founded: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """Rows, and every pair that is read of them, once."""
+
+    rows: tuple[tuple[bool, tuple[AskedClaim, ...]], ...]  # whether it is supported, and its claims
+    pairs: tuple[tuple[TokenIds, TokenIds], ...]  # window, claim
+
+    def read(self, answers: Sequence[Probability]) -> list[ReadRow]:
+        """The rows with the answers to the pairs."""
+        return [
+            ReadRow(supported=supported, claims=tuple(_read(claim, answers) for claim in claims))
+            for supported, claims in self.rows
+        ]
+
+
 def read_all(model: Model, rows: Sequence[Row]) -> list[ReadRow]:
     """Every pair of every row, read once; rows that are not applicable or unscored are left out."""
-    planner = Planner(encoder=model.encoder, limits=Limits(), languages=frozenset(model.languages))
-    asked: dict[tuple[bytes, bytes], int] = {}
-    laid_out = []
+    asked = ask(model.encoder, model.languages, rows)
+    pairs = [model.encoder.join(window, claim) for window, claim in asked.pairs]
+    return asked.read(model.backend.predict(pairs, lambda: None))
+
+
+def ask(encoder: Encoder, languages: Sequence[str], rows: Sequence[Row]) -> Asked:
+    """What is to be read of the rows."""
+    planner = Planner(encoder=encoder, limits=Limits(), languages=frozenset(languages))
+    pairs: dict[tuple[TokenIds, TokenIds], int] = {}
+    asked = []
     for row in rows:
         plan = planner.plan(row.item)
         if isinstance(plan, Plan):
-            laid_out.append((row, list(_ask(model, row, plan, asked))))
-    pairs = [model.encoder.join(window, claim) for window, claim in asked]
-    entailed = [answer.entailment for answer in model.backend.predict(pairs, lambda: None)]
-    return [
-        ReadRow(
-            supported=row.supported,
-            claims=tuple(
-                ReadClaim(
-                    windows=tuple(
-                        Read(entailment=entailed[at], about=reading.about, sentence=single)
-                        for at, reading, single in windows
-                    ),
-                    whole=entailed[whole],
-                    previous=max((entailed[at] for at in previous), default=None),
-                    founded=founded,
-                )
-                for windows, whole, previous, founded in claims
-            ),
-        )
-        for row, claims in laid_out
-    ]
+            asked.append((row.supported, tuple(_ask(encoder, row, plan, pairs))))
+    return Asked(rows=tuple(asked), pairs=tuple(pairs))
 
 
-_Asked = tuple[list[tuple[int, Reading, bool]], int, list[int], bool]
-
-
-def _ask(model: Model, row: Row, plan: Plan, asked: dict[tuple[bytes, bytes], int]) -> Iterator[_Asked]:
+def _ask(
+    encoder: Encoder, row: Row, plan: Plan, pairs: dict[tuple[TokenIds, TokenIds], int]
+) -> Iterator[AskedClaim]:
     text = row.item.contexts[0].text
-    context = model.encoder.encode(text).ids
+    context = encoder.encode(text).ids
     before = ""
     for claim in plan.claims:
         if not claim.ids:
@@ -85,17 +99,34 @@ def _ask(model: Model, row: Row, plan: Plan, asked: dict[tuple[bytes, bytes], in
         starts = {reading.window.first for reading in claim.readings}
         windows = [
             (
-                asked.setdefault((reading.ids, claim.ids), len(asked)),
-                reading,
+                pairs.setdefault((reading.ids, claim.ids), len(pairs)),
+                reading.about,
                 not any(reading.window.first < start < reading.window.last for start in starts),
             )
             for reading in claim.readings
         ]
-        room = _WHOLE - len(claim.ids) // 4  # ids are of four bytes
-        whole = asked.setdefault((pack(context[:room]), claim.ids), len(asked))
+        room = _WHOLE - count(claim.ids)
+        whole = pairs.setdefault((pack(context[:room]), claim.ids), len(pairs))
         previous = []
         if before:
-            both = pack(model.encoder.encode(f"{before} {claim.claim.text}").ids)
-            previous = [asked.setdefault((reading.ids, both), len(asked)) for reading in claim.readings[:_BESIDE]]
+            both = pack(encoder.encode(f"{before} {claim.claim.text}").ids)
+            previous = [pairs.setdefault((reading.ids, both), len(pairs)) for reading in claim.readings[:_BESIDE]]
         before = claim.claim.text
-        yield windows, whole, previous, not claim.missing
+        yield AskedClaim(windows=tuple(windows), whole=whole, previous=tuple(previous), founded=not claim.missing)
+
+
+def _read(claim: AskedClaim, answers: Sequence[Probability]) -> ReadClaim:
+    return ReadClaim(
+        windows=tuple(
+            Read(
+                entailment=answers[at].entailment,
+                contradiction=answers[at].contradiction or 0.0,
+                about=about,
+                sentence=sentence,
+            )
+            for at, about, sentence in claim.windows
+        ),
+        whole=answers[claim.whole].entailment,
+        previous=max((answers[at].entailment for at in claim.previous), default=None),
+        founded=claim.founded,
+    )

@@ -10,7 +10,7 @@ from models.training.examples import Example, Target
 
 def make_dialogue(draw: random.Random) -> Example:
     """Two people make plans or report; the hypothesis says of one of them what was said, or not what was said."""
-    one, other, third = draw.sample(_PEOPLE, 3)
+    one, other, third = draw.sample(PEOPLE, 3)
     plan = draw.choice(_PLANS)
     values = {slot: draw.choice(_VALUES[slot]) for slot in _VALUES}
     wrong = {slot: draw.choice([value for value in _VALUES[slot] if value != values[slot]]) for slot in _VALUES}
@@ -46,7 +46,7 @@ _PEOPLE_TABLE = """
 Anna Ben Carla David Elena Frank Grace Hugo Irene Jack Kate Liam Maria Noah Olivia Peter Quinn Rosa Sam Tina Umar Vera
 Will Yusuf Zoe Jamal Priya Chen Fatima Diego Ingrid Tom Lucy Mark Nina Oscar Paula Ralph Susan Victor Hannah Erik
 """
-_PEOPLE = tuple(_PEOPLE_TABLE.split())
+PEOPLE = tuple(_PEOPLE_TABLE.split())
 _OPENINGS = (
     "Hi {name}, how are you?",
     "Hey, any news?",

@@ -1,25 +1,24 @@
-"""The training run: from a checkpoint and examples to a checkpoint; goes on where it was interrupted."""
+"""The training run: from a checkpoint and passes over examples to a checkpoint; goes on where it was interrupted."""
 
 import json
 import os
-import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer
 from torch.nn.functional import log_softmax
 from transformers import AutoModelForSequenceClassification
 
-from models.training.examples import Example, Target
+from models.training.encoded import Batch, Encoded, Loaded, order
+from models.training.examples import Target
 from models.training.trimmed import TrimmedBert
 
-_POOL = 4096  # examples that are sorted by length together
 _AVERAGE_EVERY = 20  # steps
+_SAY_EVERY = 100  # steps
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,23 +26,14 @@ class Schedule:
     """How a run learns."""
 
     peak: float  # learning rate after the warm-up
-    end: float  # learning rate at the last step; between the two it falls linearly
+    passes: int  # over as many examples as a pass has; the rate falls linearly to 0 at the end of the last one
     warmup: int = 100  # steps
     batch_tokens: int = 2048  # of a step, padding included
-    max_length: int = 224  # tokens of a pair; the premise is cut
     weight_decay: float = 0.01
-    averaged: float = 0.0  # share of the steps, at the end, whose weights are averaged; 0: the last ones are taken
+    dropout: float = 0.0  # of what each layer adds; what is seen in a pass or two is not learned by heart
+    averaged: float = 0.0  # share of the run, at its end, whose weights are averaged; 0: the last ones are taken
     save_every: int = 400  # steps
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Token ids, mask and types of shape (pairs, tokens), targets of shape (pairs,)."""
-
-    ids: torch.Tensor
-    mask: torch.Tensor
-    types: torch.Tensor
-    targets: torch.Tensor
+    seconds: float | None = None  # by which the run ends, its rate falling as fast; None: a run that can be repeated
 
 
 def losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -57,51 +47,44 @@ def losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return -torch.where(targets == Target.NOT_ENTAILED, either, known)
 
 
-def order(lengths: Sequence[int], batch_tokens: int, seed: int) -> list[list[int]]:
-    """Positions as batches of like lengths, each of at most `batch_tokens` with its padding, in a drawn order."""
-    draw = random.Random(seed)  # noqa: S311 (a draw, no secret)
-    shuffled = list(range(len(lengths)))
-    draw.shuffle(shuffled)
-    batches: list[list[int]] = []
-    for at in range(0, len(shuffled), _POOL):
-        batch: list[int] = []
-        for position in sorted(shuffled[at : at + _POOL], key=lambda position: -lengths[position]):
-            if batch and (len(batch) + 1) * lengths[batch[0]] > batch_tokens:
-                batches.append(batch)
-                batch = []
-            batch.append(position)
-        batches.append(batch)
-    draw.shuffle(batches)
-    return batches
-
-
-def rate(step: int, steps: int, schedule: Schedule) -> float:
-    """The learning rate of a step."""
-    if step < schedule.warmup:
-        return schedule.peak * (step + 1) / schedule.warmup
-    done = (step - schedule.warmup) / max(1, steps - schedule.warmup)
-    return schedule.peak + (schedule.end - schedule.peak) * done
+def rate(step: int, done: float, schedule: Schedule) -> float:
+    """The learning rate of a step, when a share `done` of the run is behind it."""
+    warm = min(1.0, (step + 1) / schedule.warmup)
+    return schedule.peak * warm * max(0.0, 1 - done)
 
 
 def learn(
-    start: Path, examples: Sequence[Example], schedule: Schedule, out: Path, say: Callable[[str], None], seed: int
+    start: Path,
+    pass_of: Callable[[int], Encoded],
+    schedule: Schedule,
+    out: Path,
+    say: Callable[[str], None],
+    seed: int,
 ) -> Path:
     """Trains from the checkpoint in `start`; returns `out`, where a checkpoint in float32 then lies.
 
-    What `out` holds of an interrupted run with the same arguments is gone on from; a finished one is left as it is.
+    `pass_of` gives what the pass of a number learns from, the same each time. On a GPU where there is one, in bfloat16
+    there. What `out` holds of an interrupted run with the same arguments is gone on from; a finished one is left as it is.
     """
     if (out / "model.safetensors").exists():
         return out
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer = read_tokenizer(start, schedule.max_length)
-    encodings = tokenizer.encode_batch([(example.premise, example.hypothesis) for example in examples])
-    batches = order([len(encoding.ids) for encoding in encodings], schedule.batch_tokens, seed)
-    run = _Run(start, schedule, out, len(batches))
-    told = _Told(run.step, len(batches), say)
-    for positions in batches[run.step :]:
-        ids, mask, types = collate([encodings[at] for at in positions])
-        targets = torch.tensor([examples[at].target.value for at in positions])
-        told.take(ids.numel(), run.take(Batch(ids, mask, types, targets)))
+    run = _Run(start, schedule, out, seed)
+    told = _Told(say)
+    done = 0.0
+    for number in range(run.number, schedule.passes):
+        encoded = pass_of(number)
+        batches = order(encoded.lengths, schedule.batch_tokens, f"{seed} {number}")
+        loaded = Loaded(encoded, run.device)
+        for positions in batches[run.within :]:
+            batch = loaded.batch(positions)
+            loss, done = run.take(batch, len(batches))
+            told.take(run.step, done, batch.ids.numel(), loss)
+            if done >= 1:
+                break
+        if done >= 1:
+            break
+        run.number, run.within = number + 1, 0
     run.finish()
     return out
 
@@ -109,35 +92,44 @@ def learn(
 class _Run:
     """A run at some step: the model, its optimizer and the mean of its last weights."""
 
-    def __init__(self, start: Path, schedule: Schedule, out: Path, steps: int) -> None:
-        self._start, self._schedule, self._out, self._steps = start, schedule, out, steps
-        self._model = AutoModelForSequenceClassification.from_pretrained(start, dtype=torch.float32)
+    def __init__(self, start: Path, schedule: Schedule, out: Path, seed: int) -> None:
+        self._start, self._schedule, self._out, self._seed = start, schedule, out, seed
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model = AutoModelForSequenceClassification.from_pretrained(
+            start, dtype=torch.float32, hidden_dropout_prob=schedule.dropout
+        )
+        self._model = model.to(self.device).train()
         self._trimmed = TrimmedBert(self._model)
-        # No dropout: what is learned in two passes is not learned by heart, and it takes an eighth of the time.
-        self._model.eval()
         groups = _groups(self._model, schedule.weight_decay)
         self._optimizer = torch.optim.AdamW(groups, lr=schedule.peak, fused=True)
         self._mean: dict[str, Any] = {}
         self._averaged = 0
-        self.step = 0
+        self._began: float | None = None
+        self.step, self.number, self.within = 0, 0, 0  # steps in all, passes that are done, steps of the next one
         if (out / "state.pt").exists():
-            self._resume(torch.load(out / "state.pt", weights_only=True))
+            self._resume(torch.load(out / "state.pt", weights_only=True, map_location=self.device))
 
-    def take(self, batch: Batch) -> float:
-        """One step; returns its loss."""
+    def take(self, batch: Batch, steps: int) -> tuple[torch.Tensor, float]:
+        """One step of a pass of so many; returns its loss and the share of the run that is done."""
         for group in self._optimizer.param_groups:
-            group["lr"] = rate(self.step, self._steps, self._schedule)
+            group["lr"] = rate(self.step, self._done(steps), self._schedule)
+        if self._schedule.dropout:
+            torch.manual_seed(self._seed * 10_000_019 + self.step)
         self._optimizer.zero_grad()
-        loss = losses(self._trimmed(batch.ids, batch.mask, batch.types), batch.targets).mean()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits = self._trimmed(batch.ids, batch.mask, batch.types)
+        loss = losses(logits.float(), batch.targets).mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
         self._optimizer.step()
-        if self.step >= self._steps * (1 - self._schedule.averaged) and self.step % _AVERAGE_EVERY == 0:
-            self._average()
         self.step += 1
+        self.within += 1
+        done = self._done(steps)
+        if done > 1 - self._schedule.averaged and self.step % _AVERAGE_EVERY == 0:
+            self._average()
         if self.step % self._schedule.save_every == 0:
             self._save()
-        return float(loss.detach())
+        return loss.detach(), done
 
     def finish(self) -> None:
         """Writes the checkpoint, and beside it the last weights where it holds the mean of several."""
@@ -145,6 +137,13 @@ class _Run:
             save_checkpoint(self._model.state_dict(), self._start, self._out / "last")
         save_checkpoint(self._mean or self._model.state_dict(), self._start, self._out)
         (self._out / "state.pt").unlink(missing_ok=True)
+
+    def _done(self, steps: int) -> float:
+        done = (self.number + self.within / steps) / self._schedule.passes
+        if self._schedule.seconds is None:
+            return done
+        self._began = self._began or time.monotonic()
+        return max(done, (time.monotonic() - self._began) / self._schedule.seconds)
 
     def _average(self) -> None:
         self._averaged += 1
@@ -155,7 +154,8 @@ class _Run:
     def _save(self) -> None:
         part = self._out / "state.pt.part"
         state = {"model": self._model.state_dict(), "optimizer": self._optimizer.state_dict(), "mean": self._mean}
-        torch.save(state | {"averaged": self._averaged, "step": self.step}, part)
+        at = {"averaged": self._averaged, "step": self.step, "number": self.number, "within": self.within}
+        torch.save(state | at, part)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(self._out / "state.pt")
@@ -165,27 +165,28 @@ class _Run:
         self._optimizer.load_state_dict(state["optimizer"])
         self._mean = dict(state["mean"])
         self._averaged, self.step = int(state["averaged"]), int(state["step"])
+        self.number, self.within = int(state["number"]), int(state["within"])
 
 
 class _Told:
-    """How far a run is, said every hundred steps."""
+    """How far a run is, said now and then."""
 
-    def __init__(self, step: int, steps: int, say: Callable[[str], None]) -> None:
-        self._first, self._step, self._steps, self._say = step, step, steps, say
-        self._began, self._tokens, self._loss = time.monotonic(), 0, 0.0
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._began, self._tokens, self._first = time.monotonic(), 0, 0.0
+        self._losses: list[torch.Tensor] = []
 
-    def take(self, tokens: int, loss: float) -> None:
+    def take(self, step: int, done: float, tokens: int, loss: torch.Tensor) -> None:
+        self._first = self._first or done
         self._tokens += tokens
-        self._step += 1
-        done = self._step - self._first
-        self._loss += (loss - self._loss) / min(100, done)
-        if self._step % 100 == 0:
+        self._losses.append(loss)
+        if step % _SAY_EVERY == 0:
             took = time.monotonic() - self._began
-            left = (self._steps - self._step) * took / done / 60
+            left = (1 - done) * took / max(done - self._first, 1e-9) / 60
+            mean = float(torch.stack(self._losses).mean())
+            self._losses.clear()
             speed = self._tokens / took
-            self._say(
-                f"step {self._step} of {self._steps}: loss {self._loss:.3f}, {speed:.0f} tokens/s, {left:.0f} min left"
-            )
+            self._say(f"step {step}, {done:.1%}: loss {mean:.3f}, {speed:.0f} tokens/s, {left:.0f} min left")
 
 
 def save_checkpoint(state: Mapping[str, Any], like: Path, out: Path) -> None:
@@ -196,27 +197,8 @@ def save_checkpoint(state: Mapping[str, Any], like: Path, out: Path) -> None:
     config = json.loads((like / "config.json").read_text(encoding="utf-8")) | {"dtype": "float32"}
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     part = out / "model.safetensors.part"
-    save_file({name: value.contiguous() for name, value in state.items()}, part, metadata={"format": "pt"})
+    save_file({name: value.cpu().contiguous() for name, value in state.items()}, part, metadata={"format": "pt"})
     part.replace(out / "model.safetensors")
-
-
-def collate(encodings: Sequence[Any]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Ids, mask and types of tokenised pairs, each of shape (pairs, tokens of the longest)."""
-    longest = max(len(encoding.ids) for encoding in encodings)
-    ids, mask, types = (torch.zeros((len(encodings), longest), dtype=torch.int64) for _ in range(3))
-    for row, encoding in enumerate(encodings):
-        length = len(encoding.ids)
-        ids[row, :length] = torch.tensor(encoding.ids)
-        mask[row, :length] = 1
-        types[row, :length] = torch.tensor(encoding.type_ids)
-    return ids, mask, types
-
-
-def read_tokenizer(folder: Path, max_length: int) -> Tokenizer:
-    """The checkpoint's tokenizer; longer pairs are cut."""
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.enable_truncation(max_length, strategy="longest_first")
-    return tokenizer
 
 
 def _groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:

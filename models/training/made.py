@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from models.phrases import FUNCTION_WORDS
 from models.training.dialogues import make_dialogue
-from models.training.documents import Document, content, index, read_documents, split, tokens
+from models.training.documents import Document, content, index, read_documents, tokens
 from models.training.edits import (
     EDITS,
     Edit,
@@ -18,10 +17,12 @@ from models.training.edits import (
     negate,
 )
 from models.training.examples import Example, Target
-from models.training.rewording import lead_in, reword, shorten
-from models.training.statements import as_statement
+from models.training.rewording import lead_in, lowered, reword, shorten
+from models.training.speakers import as_spoken
+from models.training.statements import make_statement
 
 _SENTENCE_WORDS = range(6, 41)  # of a sentence that can be a claim
+_FUSED_WORDS = 55  # of two sentences as one, at most
 
 # How many are made of each kind; what cannot be made is made less often.
 KINDS: Mapping[str, int] = MappingProxyType(
@@ -33,6 +34,8 @@ KINDS: Mapping[str, int] = MappingProxyType(
         "elsewhere": 13_000,  # a sentence of a document beside others of it
         "close": 9_000,  # a sentence beside the likest one of another document
         "joined": 9_000,  # two hypotheses of one premise as one
+        "fused": 12_000,  # two sentences of a window as one, true or half true
+        "spoken": 14_000,  # a pair as a conversation, and who said it
         "statement": 3_500,  # a question and its answer as a statement, right and wrong
         "dialogue": 9_000,  # who said or will do what, by templates
     }
@@ -44,7 +47,9 @@ _LED_IN = 0.12  # share of hypotheses that begin as an assistant would
 class Maker:
     """Makes examples from those of the public sets; the same ones from the same seed."""
 
-    def __init__(self, examples: Sequence[Example], seed: int) -> None:
+    def __init__(self, examples: Sequence[Example], seed: int, share: float = 1.0) -> None:
+        """Will make this share of what `KINDS` says."""
+        self._share = share
         self._draw = random.Random(seed)  # noqa: S311 (a draw, no secret)
         self._examples = examples
         self._documents = read_documents(examples)
@@ -65,7 +70,7 @@ class Maker:
         return [self._dressed(example) for example in mixed]
 
     def made(self) -> list[Example]:
-        """As many of each kind as `KINDS` says."""
+        """As many of each kind as `KINDS` says, or that share of them."""
         makers: Mapping[str, Callable[[], Example | None]] = {
             "copied": self._copied,
             "copied_edited": self._copied_edited,
@@ -74,11 +79,14 @@ class Maker:
             "elsewhere": self._elsewhere,
             "close": self._close,
             "joined": self._joined,
-            "statement": self._statement,
+            "fused": self._fused,
+            "spoken": self._spoken,
+            "statement": lambda: make_statement(self._draw.choice(self._asked), self._draw),
             "dialogue": lambda: make_dialogue(self._draw),
         }
         made: list[Example] = []
-        for kind, wanted in KINDS.items():
+        for kind, full in KINDS.items():
+            wanted = int(full * self._share)
             found: list[Example] = []
             for _ in range(3 * wanted):
                 if len(found) == wanted:
@@ -209,26 +217,43 @@ class Maker:
         target = _both(one.target, other.target)
         first, second = one.hypothesis.strip(), other.hypothesis.strip()
         if chance(draw, 0.5):
-            joined = f"{first.rstrip('.')}, and {_lowered(second)}"
+            joined = f"{first.rstrip('.')}, and {lowered(second)}"
         else:
             joined = f"{first if first.endswith('.') else first + '.'} {second}"
         return _example(one.premise, joined, target, "joined", one.group)
 
-    def _statement(self) -> Example | None:
+    def _fused(self) -> Example | None:
+        """Two sentences of one window as one, or one of the two changed or of elsewhere."""
         draw = self._draw
-        example = draw.choice(self._asked)
-        statement = as_statement(example.question, example.answer)
-        if statement is None:
+        found = self._window()
+        if found is None:
             return None
-        sentences = list(split(example.premise))
-        premise = example.premise
-        if example.target is Target.ENTAILED:
-            with_answer = [at for at, sentence in enumerate(sentences) if example.answer in sentence]
-            words = content(example.question)
-            if with_answer:
-                best = max(with_answer, key=lambda at: len(words & content(sentences[at])))
-                premise = " ".join(sentences[max(0, best - draw.randint(0, 2)) : best + draw.randint(1, 3)])
-        return _example(premise, statement, example.target, "statement", example.group)
+        document, window, sentence = found
+        others = [other for other in window if other != sentence and len(other.split()) in _SENTENCE_WORDS]
+        if not others:
+            return None
+        said = [self._said(sentence), self._said(draw.choice(others))]
+        premise, target = " ".join(window), Target.ENTAILED
+        if chance(draw, 0.55):
+            at = draw.randrange(2)
+            edit = self._edit(said[at], document.group)
+            if edit is None or _undecided(edit, premise):
+                return None
+            said[at], target = edit.text, edit.target
+        if chance(draw, 0.5):
+            said.reverse()
+        if len(" ".join(said).split()) > _FUSED_WORDS:
+            return None
+        between = draw.choice((", and ", ", while ", "; ", ", and ", ", whereas "))
+        fused = f"{said[0].strip().rstrip('.')}{between}{lowered(said[1].strip())}"
+        return _example(premise, fused, target, "fused", document.group)
+
+    def _spoken(self) -> Example | None:
+        draw = self._draw
+        example = draw.choice(self._entailed) if chance(draw, 0.3) else draw.choice(self._examples)
+        if example.question or len(example.premise) > 400 or example.source == "infotabs":  # noqa: PLR2004 - characters
+            return None
+        return as_spoken(example, draw.sample(self._sentences, draw.randint(1, 3)), draw)
 
     def _edit(self, text: str, group: str) -> Edit | None:
         document = self._nearby.get(group)
@@ -283,11 +308,6 @@ def _both(one: Target, other: Target) -> Target:
     if Target.CONTRADICTED in (one, other):
         return Target.CONTRADICTED
     return Target.NOT_ENTAILED if Target.NOT_ENTAILED in (one, other) else Target.NEUTRAL
-
-
-def _lowered(text: str) -> str:
-    first = text.split(" ", 1)[0]
-    return text[:1].lower() + text[1:] if first.lower() in FUNCTION_WORDS and first != "I" else text
 
 
 def _example(premise: str, hypothesis: str, target: Target, kind: str, group: str) -> Example:

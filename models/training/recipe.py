@@ -3,61 +3,44 @@
     python -m models.training.recipe --data ../shared/data --start CHECKPOINT --work DIR \
         --out models/bundled
 
-Two processor cores take about two hours. Every draw has a fixed seed; floating point on another machine differs in its
-last digits, so the weights do too.
+A GPU is used where there is one. Every draw has a fixed seed; floating point on another machine differs in its last
+digits, so the weights do too.
 """
 
 import argparse
-import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from models.training.calibrate import ROWS_EACH, calibrate, choosing_paths
-from models.training.examples import SETS, Example, read_sets
+from models.training.examples import SETS
 from models.training.learn import Schedule, learn
-from models.training.made import Maker
-
-_SEED = 7
+from models.training.passes import Mixture, Passes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stage:
-    """One training run of the recipe."""
+class Variant:
+    """A way to train; `shipped` is the bundled model's."""
 
-    name: str  # of its folder under the work folder
-    made: bool  # whether made examples are learned beside those of the sets
-    share: float = 1.0  # of its examples that are learned, drawn; the rest is what the time did not allow
     schedule: Schedule
-    seed: int
+    mixture: Mixture = field(default_factory=Mixture)
+    seed: int = 1
 
 
-STAGES = (
-    Stage(name="sets", made=False, schedule=Schedule(peak=7e-5, end=6e-5), seed=1),
-    Stage(name="mixed", made=True, share=0.7, schedule=Schedule(peak=7e-5, end=0.0, averaged=0.1), seed=2),
+_SHIPPED = Variant(schedule=Schedule(peak=2e-4, passes=10, batch_tokens=8192, dropout=0.1, averaged=0.15))
+VARIANTS: Mapping[str, Variant] = MappingProxyType(
+    {
+        "shipped": _SHIPPED,
+        "sets only": replace(_SHIPPED, mixture=Mixture(sets_only=10_000)),
+    }
 )
 
 
-def train(data: Path, start: Path, work: Path, say: Callable[[str], None]) -> Path:
-    """Runs the stages that are not done yet; returns the folder of the last one's checkpoint."""
-    at = start
-    for stage in STAGES:
-        if (work / stage.name / "model.safetensors").exists():
-            say(f"{stage.name}: done before")
-        else:
-            examples = _examples(data, stage)
-            say(f"{stage.name}: {len(examples)} examples")
-            learn(at, examples, stage.schedule, work / stage.name, say, stage.seed)
-        at = work / stage.name
-    return at
-
-
-def _examples(data: Path, stage: Stage) -> Sequence[Example]:
-    examples = read_sets(data / "train", _SEED)
-    if stage.made:
-        examples = Maker(examples, _SEED).mix()
-    draw = random.Random(stage.seed)  # noqa: S311 (a draw, no secret)
-    return examples if stage.share == 1 else draw.sample(examples, int(stage.share * len(examples)))
+def train(data: Path, start: Path, work: Path, variant: Variant, say: Callable[[str], None]) -> Path:
+    """Trains as the variant says; returns `work`, where the checkpoint then lies."""
+    with Passes(data, start, variant.mixture, variant.schedule.passes) as passes:
+        return learn(start, passes, variant.schedule, work, say, variant.seed)
 
 
 def main() -> None:
@@ -65,12 +48,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the bundled model from the public sets.")
     parser.add_argument("--data", type=Path, required=True, help="the folder with train/ and dev/")
     parser.add_argument("--start", type=Path, required=True, help="the checkpoint to start from")
-    parser.add_argument("--work", type=Path, required=True, help="where checkpoints of the stages lie")
-    parser.add_argument("--out", type=Path, required=True, help="where the model is written")
+    parser.add_argument("--work", type=Path, required=True, help="where the checkpoint lies, unfinished and finished")
+    parser.add_argument("--out", type=Path, help="where the model is written; without it, it is only trained")
+    parser.add_argument("--variant", choices=list(VARIANTS), default="shipped")
+    parser.add_argument("--passes", type=int, help="other than the variant's; fewer take less time")
     arguments = parser.parse_args()
+    variant = VARIANTS[arguments.variant]
+    if arguments.passes:
+        variant = replace(variant, schedule=replace(variant.schedule, passes=arguments.passes))
+    checkpoint = train(
+        arguments.data, arguments.start, arguments.work, variant, lambda line: print(line, flush=True)
+    )
+    if not arguments.out:
+        return
     from models.training.export import Quantising, export  # noqa: PLC0415 - what it needs is of the extra `training`
 
-    checkpoint = train(arguments.data, arguments.start, arguments.work, lambda line: print(line, flush=True))
     learned = [arguments.data / "train" / f"{name}.jsonl.gz" for name in SETS]
     development = sorted((arguments.data / "dev").glob("*.jsonl.gz"))
     print(export(checkpoint, learned, development, arguments.out, Quantising()), flush=True)

@@ -3,6 +3,7 @@
 import random
 import re
 
+from models.phrases import FUNCTION_WORDS
 from models.training.edits import chance, names_in, swap_word
 from models.training.examples import Target
 from models.training.phrasebook import COMMON, LEADS, NUMERALS, SYNONYM
@@ -44,3 +45,9 @@ def lead_in(text: str, draw: random.Random) -> str:
         or (len(names_in("x " + text)) > 0 and names_in("x " + text)[0].startswith(first) and first not in COMMON)
     )
     return draw.choice(LEADS).format(text if keeps else text[:1].lower() + text[1:])
+
+
+def lowered(text: str) -> str:
+    """To go on with within a sentence: a function word that begins it in small letters."""
+    first = text.split(" ", 1)[0]
+    return text[:1].lower() + text[1:] if first.lower() in FUNCTION_WORDS and first != "I" else text

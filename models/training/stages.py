@@ -9,29 +9,37 @@ import numpy as np
 import torch
 from transformers import AutoModelForSequenceClassification
 
+from models.training.encoded import Encoded, Loaded, encode, order, read_tokenizer
 from models.training.examples import Example, Share, Target, read_set, read_sets
-from models.training.learn import collate, read_tokenizer
 from models.training.made import Maker
 from models.training.trimmed import TrimmedBert
 
 _NLI_SETS = ("mnli", "lingnli", "anli")
 _SEED = 7
+_BATCH_TOKENS = 8192
 _MADE_SEED = 1009  # of examples that no stage has learned from
 
 
 def classes(checkpoint: Path, pairs: Sequence[tuple[str, str]]) -> Any:
     """Class probabilities of plain pairs by a float32 checkpoint, shape (pairs, 3)."""
-    tokenizer = read_tokenizer(checkpoint, 320)
-    model = AutoModelForSequenceClassification.from_pretrained(checkpoint, dtype=torch.float32).eval()
+    examples = [
+        Example(premise=premise, hypothesis=hypothesis, target=Target.NEUTRAL, source="", group="")
+        for premise, hypothesis in pairs
+    ]
+    return probabilities(checkpoint, encode(examples, read_tokenizer(checkpoint, 320)))
+
+
+def probabilities(checkpoint: Path, encoded: Encoded) -> Any:
+    """Class probabilities of encoded pairs by a float32 checkpoint, shape (pairs, 3)."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = AutoModelForSequenceClassification.from_pretrained(checkpoint, dtype=torch.float32).eval().to(device)
     trimmed = TrimmedBert(model)
-    encodings = tokenizer.encode_batch(list(pairs))
-    order = sorted(range(len(pairs)), key=lambda at: len(encodings[at].ids))
-    found = np.zeros((len(pairs), 3))
+    loaded = Loaded(encoded, device)
+    found = np.zeros((len(encoded.targets), 3))
     with torch.inference_mode():
-        for first in range(0, len(order), 64):
-            part = order[first : first + 64]
-            ids, mask, types = collate([encodings[at] for at in part])
-            found[part] = torch.softmax(trimmed(ids, mask, types), dim=-1).numpy()
+        for positions in order(encoded.lengths, _BATCH_TOKENS, "0"):
+            batch = loaded.batch(positions)
+            found[positions] = torch.softmax(trimmed(batch.ids, batch.mask, batch.types), dim=-1).cpu().numpy()
     return found
 
 
