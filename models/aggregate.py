@@ -11,14 +11,14 @@ from models.calibrate import BALANCED, Calibration
 from models.types import ClaimResult, Probability, Scored, Verdict
 
 # Raise with any change to the rules below: it is part of every scorer's fingerprint.
-AGGREGATION_VERSION = "4"
+AGGREGATION_VERSION = "5"
 
 
-# Entailment for which a window counts at most that is not about the claim. Small models find now and then that such a
+# Support for which a window counts at most that is not about the claim. Small models find now and then that such a
 # one entails a claim: beside thousands of words, of any claim some do.
 UNRELATED = 0.15
 
-# Entailment for which any window counts at most beside a claim that states a number which no context gives
+# Support for which any window counts at most beside a claim that states a number which no context gives
 # (models/numbers.py): models take one number for another, and no window can support what none says.
 UNFOUNDED = 0.01
 
@@ -43,13 +43,13 @@ def judge_claim(
 
     `founded` is false for a claim that states a number which no context gives.
 
-    Supported if any window entails the claim, that is if its calibrated score is below 0.5; else contradicted if
+    Supported if any window supports the claim so much that its calibrated score is below 0.5; else contradicted if
     contradiction is the likeliest class of some window that is about the claim (never for a model that cannot tell);
-    else unsupported. The first window wins a tie, and entailment from `calibration.accepted` on is all alike: what comes
+    else unsupported. The first window wins a tie, and support from `calibration.accepted` on is all alike: what comes
     after the first window that is accepted changes nothing.
     """
     counted = [
-        min(probability.entailment, ceiling(about=speaks, founded=founded))
+        min(calibration.support(probability), ceiling(about=speaks, founded=founded))
         for probability, speaks in zip(probabilities, about, strict=True)
     ]
     best = max(range(len(counted)), key=lambda window: min(counted[window], calibration.accepted))
@@ -66,7 +66,7 @@ def judge_claim(
 
 
 def ceiling(*, about: bool, founded: bool) -> float:
-    """Entailment for which a window counts at most beside a claim."""
+    """Support for which a window counts at most beside a claim."""
     return min(1.0 if about else UNRELATED, 1.0 if founded else UNFOUNDED)
 
 

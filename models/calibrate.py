@@ -1,4 +1,4 @@
-"""The calibration: what turns a model's entailment into a score of which 0.5 is the balanced operating point."""
+"""The calibration: what turns a model's answers into a score of which 0.5 is the balanced operating point."""
 
 import json
 import math
@@ -6,30 +6,36 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from models.types import ModelError
+from models.types import ModelError, Probability
 
 BALANCED = 0.5
 
 Threshold = Literal["strict", "balanced"] | float
 
-# Entailments nearer to 0 or 1 than this are scored alike; float32 says no more.
+# Support nearer to 0 or 1 than this is scored alike; float32 says no more.
 _EDGE = 1e-6
+
+# Share of the odds of a window's support that asks whether the model entails the claim or contradicts it, and not whether
+# it entails it or anything else: small models call much neutral that is entailed in other words.
+AGAINST = 0.3
+
+# Of what is not entailment, the share that contradiction counts for at least: below it models are sure of nothing.
+_LEAST_AGAINST = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calibration:
-    """score = sigmoid(slope * logit(1 - min(entailment, accepted)) + intercept).
+    """score = sigmoid(slope * logit(1 - min(support, accepted)) + intercept).
 
-    Law: the score falls, never rises, as entailment rises. Raises ModelError for values with which it would not.
+    Law: the score falls, never rises, as support rises. Raises ModelError for values with which it would not.
     """
 
     slope: float  # positive: how sharply the score turns at the balanced point
     intercept: float  # puts the balanced point at 0.5
     strict: float | None  # the score at 95% specificity per response on development data; 0.5..1, None: not known
     rise: float = 0.0  # by which the logit of `strict` and `balanced` rises with ln of the claims of a response
-    accepted: float = (
-        1.0  # entailment from which a window settles a claim and no other need be read; more is not better
-    )
+    accepted: float = 1.0  # support from which a window settles a claim and no other need be read; more is not better
+    against: float = 0.0  # 0..1: how much of support is entailment against contradiction alone; 0: it is entailment
 
     def __post_init__(self) -> None:
         if not (self.slope > 0 and math.isfinite(self.slope) and math.isfinite(self.intercept)):
@@ -39,16 +45,32 @@ class Calibration:
         if self.strict is not None and not BALANCED <= self.strict <= 1:
             raise ModelError("the calibration's strict threshold must be within 0.5..1: calibrate again")
         if not 0 < self.accepted <= 1 or (self.accepted < 1 and self.least >= BALANCED):
-            raise ModelError("what the calibration accepts must be entailment of a score below 0.5: calibrate again")
+            raise ModelError("what the calibration accepts must be support of a score below 0.5: calibrate again")
+        if not 0 <= self.against <= 1:
+            raise ModelError("the calibration's share of contradiction must be within 0..1: calibrate again")
 
     @property
     def least(self) -> float:
         """The score of a claim that is accepted: no score is lower."""
         return self.score(self.accepted)
 
-    def score(self, entailment: float) -> float:
-        """The score, 0..1 and 1 is bad, of a claim whose best window entails it with probability `entailment`."""
-        bounded = min(max(entailment, _EDGE), self.accepted, 1 - _EDGE)
+    def support(self, answer: Probability) -> float:
+        """How much a window supports the claim, 0..1: entailment, raised where what speaks against it is not contradiction.
+
+        (1 - against) * logit(entailment) + against * ln(entailment / contradiction) as a probability: it rises with
+        entailment, falls with contradiction, and is never below entailment. Entailment itself where the model cannot tell
+        contradiction from neutral.
+        """
+        if not self.against or answer.contradiction is None:
+            return answer.entailment
+        entailed = min(max(answer.entailment, _EDGE), 1 - _EDGE)
+        contradicted = max(answer.contradiction, _LEAST_AGAINST * (1 - entailed))
+        odds: float = entailed / (1 - entailed) * ((1 - entailed) / contradicted) ** self.against
+        return max(odds / (1 + odds), answer.entailment)
+
+    def score(self, support: float) -> float:
+        """The score, 0..1 and 1 is bad, of a claim that its best window supports by so much."""
+        bounded = min(max(support, _EDGE), self.accepted, 1 - _EDGE)
         return 1 / (1 + math.exp(-self.slope * math.log((1 - bounded) / bounded) - self.intercept))
 
     def raised(self, chosen: Threshold, claims: int) -> float:
@@ -88,6 +110,9 @@ class Calibration:
 # What a model without a calibration has: its plain 1 - entailment, and no strict point.
 UNCALIBRATED = Calibration(slope=1.0, intercept=0.0, strict=None)
 
+# What a calibration is chosen on: 1 - support.
+PLAIN = Calibration(slope=1.0, intercept=0.0, strict=None, against=AGAINST)
+
 
 def load_calibration(path: Path, model: str) -> Calibration:
     """The calibration written at `path` for the model of digest `model`.
@@ -103,6 +128,7 @@ def load_calibration(path: Path, model: str) -> Calibration:
             strict=float(values["strict"]),
             accepted=float(values.get("accepted", 1.0)),
             rise=float(values.get("rise", 0.0)),
+            against=float(values.get("against", 0.0)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"no calibration at {path} ({error!r}): `assay calibrate` writes one") from error

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -80,7 +79,8 @@ class NliScorer:
             backend=parts.backend,
             encoder=parts.encoder,
             cache=PairCache(parts.cache),
-            accepted=math.inf if parts.exhaustive else parts.calibration.accepted,
+            calibration=parts.calibration,
+            exhaustive=parts.exhaustive,
             max_pairs=parts.limits.max_pairs,
         )
 

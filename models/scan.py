@@ -1,6 +1,6 @@
 """The scan: reads the windows of claims, the most relevant first, each claim's until one is accepted.
 
-What comes out is what reading every window would give, the same to the bit: entailment from the accepted level on is all
+What comes out is what reading every window would give, the same to the bit: support from the accepted level on is all
 alike, that of windows which are not about the claim counts for little (models/aggregate.py), and a pair's answer does not
 depend on its company (models/batching.py).
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from models.aggregate import ceiling
+from models.calibrate import Calibration
 from models.pair_cache import PairCache, PairKey
 from models.pairs import PlannedClaim
 from models.tokens import Encoder
@@ -25,7 +26,7 @@ class ClaimScan:
 
     planned: PlannedClaim
     found: list[Probability] = field(default_factory=list)  # of its readings, from the first on
-    best: float = 0.0  # entailment that counts, of what was found
+    best: float = 0.0  # support that counts, of what was found
     settled: bool = False  # no other could change anything, or there is none
 
     @property
@@ -38,21 +39,22 @@ class ClaimScan:
         at = len(self.found)
         return [(reading.ids, self.planned.ids) for reading in self.planned.readings[at : at + count]]
 
-    def take(self, answers: Iterable[Probability], accepted: float) -> None:
+    def take(self, answers: Iterable[Probability], calibration: Calibration, *, exhaustive: bool) -> None:
         """Takes the answers to what was read next, up to the one that settles the claim.
 
-        That is the first that is accepted, or the last that is about the claim if one entails it as much as the others
-        may count for. An `accepted` above 1 reads on to the end.
+        That is the first that is accepted, or the last that is about the claim if one supports it as much as the others
+        may count for. An exhaustive scan reads on to the end.
         """
         readings, founded = self.planned.readings, not self.planned.missing
         others = ceiling(about=False, founded=founded)
         for answer in answers:
             self.found.append(answer)
             at = len(self.found)
-            entailed = min(answer.entailment, ceiling(about=readings[at - 1].about, founded=founded))
-            self.best = max(self.best, entailed)
+            support = min(calibration.support(answer), ceiling(about=readings[at - 1].about, founded=founded))
+            self.best = max(self.best, support)
             last_about = at < len(readings) and not readings[at].about
-            if entailed >= accepted or at == len(readings) or (last_about and self.best >= others and accepted <= 1):
+            enough = support >= calibration.accepted or (last_about and self.best >= others)
+            if at == len(readings) or (enough and not exhaustive):
                 self.settled = True
                 return
 
@@ -82,7 +84,8 @@ class Reader:
     backend: NliBackend
     encoder: Encoder
     cache: PairCache
-    accepted: float  # entailment that settles a claim; above 1 reads everything
+    calibration: Calibration
+    exhaustive: bool  # read every window, whatever the first ones say
     max_pairs: int  # that one item may need
 
     def read(self, items: Sequence[ItemScan], progress: Callable[[], None]) -> None:
@@ -99,7 +102,7 @@ class Reader:
                 asked.append((claim, keys))
             self._learn((key for _, keys in asked for key in keys), known, progress)
             for claim, keys in asked:
-                claim.take((known[key] for key in keys), self.accepted)
+                claim.take((known[key] for key in keys), self.calibration, exhaustive=self.exhaustive)
             for item in items:
                 item.given_up = item.given_up or item.pairs > self.max_pairs
             look *= _GROWTH

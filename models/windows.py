@@ -13,7 +13,7 @@ from models.sentences import split_sentences
 from models.tokens import Encoded
 
 # Raise with any change to the rules below: it is part of every scorer's fingerprint.
-WINDOWS_VERSION = "3"
+WINDOWS_VERSION = "4"
 
 LONGEST_RUN = 3  # sentences
 
@@ -98,10 +98,12 @@ def _pieces(encoded: Encoded, start: int, end: int, budget: int) -> Iterator[tup
         yield start, end
         return
     step = max(1, budget // _PIECES_PER_WINDOW)
-    at = start
+    at, covered = start, start
     while end - at > budget:
         last = _cut(encoded, at, at + budget)
-        yield at, last
+        if last > covered:  # else it would hold nothing that the one before does not
+            yield at, last
+            covered = last
         at = _cut(encoded, at, at + step)
     yield at, end
 

@@ -61,11 +61,16 @@ class Worth:
     high: float
 
 
-def best(claim: ReadClaim, *, about: bool = True, numbers: bool = True, runs: bool = True) -> float:
-    """The entailment that counts of a claim, each rule on or off."""
+def best(
+    claim: ReadClaim, *, about: bool = True, numbers: bool = True, runs: bool = True, against: bool = True
+) -> float:
+    """The support that counts of a claim, each rule on or off."""
     return max(
         (
-            min(read.entailment, ceiling(about=read.about or not about, founded=claim.founded or not numbers))
+            min(
+                read.support if against else read.entailment,
+                ceiling(about=read.about or not about, founded=claim.founded or not numbers),
+            )
             for read in claim.windows
             if runs or read.sentence
         ),
@@ -73,9 +78,9 @@ def best(claim: ReadClaim, *, about: bool = True, numbers: bool = True, runs: bo
     )
 
 
-def against(entailment: float) -> float:
-    """ln((1 - entailment) / entailment), bounded."""
-    bounded = min(max(entailment, _EDGE), 1 - _EDGE)
+def odds(support: float) -> float:
+    """ln((1 - support) / support), bounded."""
+    bounded = min(max(support, _EDGE), 1 - _EDGE)
     return math.log((1 - bounded) / bounded)
 
 
@@ -86,30 +91,31 @@ def _noisy_or(values: Sequence[float]) -> float:
 
 
 VARIANTS = (
-    Variant(name="as it is", claim=lambda claim: against(best(claim))),
-    Variant(name="without the number rule", claim=lambda claim: against(best(claim, numbers=False))),
-    Variant(name="without the rule on what a window is about", claim=lambda claim: against(best(claim, about=False))),
-    Variant(name="windows of one sentence only", claim=lambda claim: against(best(claim, runs=False))),
-    Variant(name="the whole context as one window", claim=lambda claim: against(claim.whole)),
+    Variant(name="as it is", claim=lambda claim: odds(best(claim))),
+    Variant(name="without the number rule", claim=lambda claim: odds(best(claim, numbers=False))),
+    Variant(name="without the rule on what a window is about", claim=lambda claim: odds(best(claim, about=False))),
+    Variant(name="entailment alone, contradiction or not", claim=lambda claim: odds(best(claim, against=False))),
+    Variant(name="windows of one sentence only", claim=lambda claim: odds(best(claim, runs=False))),
+    Variant(name="the whole context as one window", claim=lambda claim: odds(claim.whole)),
     Variant(
         name="best window and whole context, mean of log odds",
-        claim=lambda claim: (against(best(claim)) + against(claim.whole)) / 2,
+        claim=lambda claim: (odds(best(claim)) + odds(claim.whole)) / 2,
     ),
     Variant(
         name="the sentence before beside the claim, the better counts",
-        claim=lambda claim: against(max(best(claim), _before(claim))),
+        claim=lambda claim: odds(max(best(claim), _before(claim))),
     ),
     Variant(
         name="the sentence before beside the claim, mean of log odds",
-        claim=lambda claim: (against(best(claim)) + against(_before(claim) or best(claim))) / 2,
+        claim=lambda claim: (odds(best(claim)) + odds(_before(claim) or best(claim))) / 2,
     ),
-    Variant(name="claims by noisy-or", claim=lambda claim: against(best(claim)), response=_noisy_or),
-    Variant(name="claims by their mean", claim=lambda claim: against(best(claim)), response=mean),
+    Variant(name="claims by noisy-or", claim=lambda claim: odds(best(claim)), response=_noisy_or),
+    Variant(name="claims by their mean", claim=lambda claim: odds(best(claim)), response=mean),
 )
 
 
 def _before(claim: ReadClaim) -> float:
-    """Entailment with the sentence before, under the number rule; 0 where there is none."""
+    """Support with the sentence before, under the number rule; 0 where there is none."""
     return min(claim.previous or 0.0, ceiling(about=True, founded=claim.founded))
 
 

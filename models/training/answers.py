@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from models.calibrate import PLAIN
 from models.limits import Limits
 from models.load import Model
 from models.pairs import Plan, Planner
@@ -18,8 +19,8 @@ _BESIDE = 8  # windows that are read beside a claim with the sentence before it
 class Read:
     """One window's answer beside one claim."""
 
+    support: float
     entailment: float
-    contradiction: float  # 0 for a model that cannot tell
     about: bool
     sentence: bool  # no run of several
 
@@ -29,8 +30,8 @@ class ReadClaim:
     """All answers for one claim."""
 
     windows: tuple[Read, ...]
-    whole: float  # entailment by the whole context as one window, cut to what a pair can hold
-    previous: float | None  # best entailment of the claim with the sentence before it; None for the first
+    whole: float  # support by the whole context as one window, cut to what a pair can hold
+    previous: float | None  # best support of the claim with the sentence before it; None for the first
     founded: bool
 
 
@@ -86,9 +87,7 @@ def ask(encoder: Encoder, languages: Sequence[str], rows: Sequence[Row]) -> Aske
     return Asked(rows=tuple(asked), pairs=tuple(pairs))
 
 
-def _ask(
-    encoder: Encoder, row: Row, plan: Plan, pairs: dict[tuple[TokenIds, TokenIds], int]
-) -> Iterator[AskedClaim]:
+def _ask(encoder: Encoder, row: Row, plan: Plan, pairs: dict[tuple[TokenIds, TokenIds], int]) -> Iterator[AskedClaim]:
     text = row.item.contexts[0].text
     context = encoder.encode(text).ids
     before = ""
@@ -119,14 +118,14 @@ def _read(claim: AskedClaim, answers: Sequence[Probability]) -> ReadClaim:
     return ReadClaim(
         windows=tuple(
             Read(
+                support=PLAIN.support(answers[at]),
                 entailment=answers[at].entailment,
-                contradiction=answers[at].contradiction or 0.0,
                 about=about,
                 sentence=sentence,
             )
             for at, about, sentence in claim.windows
         ),
-        whole=answers[claim.whole].entailment,
-        previous=max((answers[at].entailment for at in claim.previous), default=None),
+        whole=PLAIN.support(answers[claim.whole]),
+        previous=max((PLAIN.support(answers[at]) for at in claim.previous), default=None),
         founded=claim.founded,
     )

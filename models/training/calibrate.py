@@ -5,7 +5,7 @@
 Half of each set's documents choose the points, the other half gives the figures that are printed. Each set weighs the
 same. There is ONE balanced point for all sets, that of the greatest mean balanced accuracy; the strict point is the
 lowest score at which 95% of supported responses, on average over the sets, are below it. Both rise with the number of
-claims as chance alone makes the worst of several claims worse. Entailment is accepted from the lowest level on at which
+claims as chance alone makes the worst of several claims worse. Support is accepted from the lowest level on at which
 telling no more apart costs the mean ROC AUC at most 0.005.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.calibrate import BALANCED, UNCALIBRATED, Calibration, save_calibration
+from models.calibrate import BALANCED, PLAIN, Calibration, save_calibration
 from models.load import ScorerConfig, load_model, make_nli
 from models.training.figures import Marked, balanced_point, mark, strict_point
 from models.training.rows import Row, read_rows, set_name
@@ -101,7 +101,7 @@ def choose(sets: Sequence[Sequence[Graded]]) -> Calibration:
     slope = fit_slope(marks)
     intercept = -slope * _just_below(marks, balanced_point(marks))
     strict = _sigmoid(slope * _just_below(marks, strict_point(marks, _SPECIFICITY)) + intercept)
-    calibration = Calibration(slope=slope, intercept=intercept, strict=max(strict, BALANCED), rise=slope * rise)
+    calibration = replace(PLAIN, slope=slope, intercept=intercept, strict=max(strict, BALANCED), rise=slope * rise)
     return replace(calibration, accepted=choose_accepted(sets, calibration))
 
 
@@ -122,7 +122,7 @@ def fit_rise(sets: Sequence[Sequence[Graded]]) -> float:
 
 
 def choose_accepted(sets: Sequence[Sequence[Graded]], calibration: Calibration) -> float:
-    """The lowest entailment of a supported claim from which on telling responses apart costs more than it tells."""
+    """The lowest support of a supported claim from which on telling responses apart costs more than it tells."""
     rise = calibration.rise / calibration.slope
     full = sum(marked(rows, rise).auc() for rows in sets) / len(sets)
     for level in _ACCEPTED:
@@ -178,7 +178,7 @@ def calibrate(folder: Path, paths: Sequence[Path], rows_each: int) -> str:
     """Chooses the points of the model in `folder`, writes its calibration.json; returns points and figures as text."""
     config = ScorerConfig(folder=folder, threshold="balanced")
     model = load_model(config)
-    scorer = make_nli(config, model, UNCALIBRATED)
+    scorer = make_nli(config, model, PLAIN)
     sets = [measure(scorer, set_name(path), read_rows(path, rows_each, _SEED), lambda _: None) for path in paths]
     calibration = choose([measured.choosing for measured in sets])
     save_calibration(calibration, folder / "calibration.json", model.digest)
@@ -186,9 +186,9 @@ def calibrate(folder: Path, paths: Sequence[Path], rows_each: int) -> str:
     return "\n".join(
         (
             str(calibration),
-            f"balanced: entailment {balanced:.3f}; strict: entailment {strict:.3f}",
+            f"balanced: support {balanced:.3f}; strict: support {strict:.3f}",
             f"rise: {calibration.rise:.3f} of the logit for each e-fold of claims",
-            f"accepted: entailment {calibration.accepted:.2f}, a score of {calibration.least:.3f}",
+            f"accepted: support {calibration.accepted:.2f}, a score of {calibration.least:.3f}",
             table(sets, calibration),
         )
     )

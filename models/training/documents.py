@@ -1,8 +1,9 @@
 """The document: the sentences of a premise that stands for one, their names, their numbers, their words."""
 
+import random
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from models.phrases import FUNCTION_WORDS
@@ -11,6 +12,7 @@ from models.training.edits import names_in, numbers_in
 from models.training.examples import Example
 
 _WORD = re.compile(r"\w+")
+_COMMON = 300  # sentences with a word from which on it tells little and takes long
 # Sets whose premises are prose or tables that stand for a document.
 _DOCUMENTS = (
     "xquad_swap",
@@ -65,13 +67,27 @@ def split(text: str) -> Iterator[str]:
             yield sentence
 
 
-def index(sentences: Sequence[str]) -> Mapping[str, Sequence[int]]:
-    """Of each word that says something, the positions of the sentences that have it."""
-    where: defaultdict[str, list[int]] = defaultdict(list)
-    for at, sentence in enumerate(sentences):
-        for word in content(sentence):
-            where[word].append(at)
-    return where
+class Likest:
+    """The sentences of all documents, found by the rare words that they share with a text."""
+
+    def __init__(self, sentences: Sequence[str], draw: random.Random) -> None:
+        self._sentences, self._draw = sentences, draw
+        self._where: defaultdict[str, list[int]] = defaultdict(list)
+        for at, sentence in enumerate(sentences):
+            for word in content(sentence):
+                self._where[word].append(at)
+
+    def to(self, text: str) -> str | None:
+        """One of the three that share most with the text and neither hold it nor lie in it."""
+        votes: defaultdict[int, float] = defaultdict(float)
+        for word in content(text):
+            where = self._where.get(word, ())
+            if len(where) <= _COMMON:
+                for at in where:
+                    votes[at] += 1 / (1 + len(where)) ** 0.3
+        ranked = [self._sentences[at] for at in sorted(votes, key=lambda at: -votes[at])[:8]]
+        close = [sentence for sentence in ranked if sentence not in text and text not in sentence]
+        return self._draw.choice(close[:3]) if close else None
 
 
 def tokens(text: str) -> set[str]:

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from models.training.examples import Example
 
 _CHUNK = 20_000  # pairs that are tokenised together
+_EVEN = 8  # lengths are rounded up to a multiple of it: fewer shapes, and the ones that a GPU likes
 _POOL = 4096  # examples that are sorted by length together
 
 
@@ -56,7 +57,8 @@ class Loaded:
     def batch(self, positions: Sequence[int]) -> Batch:
         """The pairs at these positions, padded to the longest of them."""
         at = torch.tensor(positions, device=self._device)
-        column = torch.arange(max(self._lengths[position] for position in positions), device=self._device)
+        longest = max(self._lengths[position] for position in positions)
+        column = torch.arange(-(-longest // _EVEN) * _EVEN, device=self._device)
         first = self._starts[at].unsqueeze(1)
         mask = column < self._starts[at + 1].unsqueeze(1) - first
         where = (first + column).clamp(max=len(self._ids) - 1)

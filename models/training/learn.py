@@ -95,6 +95,8 @@ class _Run:
     def __init__(self, start: Path, schedule: Schedule, out: Path, seed: int) -> None:
         self._start, self._schedule, self._out, self._seed = start, schedule, out, seed
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        # It makes a plan for every new shape, which takes longer than a step.
+        torch.backends.cuda.enable_cudnn_sdp(False)  # noqa: FBT003 - its name says it
         model = AutoModelForSequenceClassification.from_pretrained(
             start, dtype=torch.float32, hidden_dropout_prob=schedule.dropout
         )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from models.training.dialogues import make_dialogue
-from models.training.documents import Document, content, index, read_documents, tokens
+from models.training.documents import Document, Likest, content, read_documents, tokens
 from models.training.edits import (
     EDITS,
     Edit,
@@ -62,7 +62,7 @@ class Maker:
         for example in examples:
             self._by_premise[example.premise].append(example)
         self._sentences = [sentence for document in self._documents for sentence in document.sentences[:12]]
-        self._index = index(self._sentences)
+        self._likest = Likest(self._sentences, self._draw)
 
     def mix(self) -> list[Example]:
         """Every example once, and made ones beside them, some of each padded and led in."""
@@ -117,7 +117,7 @@ class Maker:
             if same and chance(draw, 0.7):
                 more.append(draw.choice(same))
             elif chance(draw, 0.5):
-                like = self._like(example.premise)
+                like = self._likest.to(example.premise)
                 more.append(like or draw.choice(self._sentences))
             else:
                 more.append(draw.choice(self._sentences))
@@ -202,7 +202,7 @@ class Maker:
         draw = self._draw
         hypothesis = draw.choice(self._entailed).hypothesis if chance(draw, 0.5) else draw.choice(self._sentences)
         words = content(hypothesis)
-        like = self._like(hypothesis)
+        like = self._likest.to(hypothesis)
         if like is None or len(words) < 3 or len(words & content(like)) > 0.7 * len(words):  # noqa: PLR2004
             return None
         return _example(like, hypothesis, Target.NEUTRAL, "close", "")
@@ -273,21 +273,6 @@ class Maker:
             if edit is not None and edit.text != text:
                 return edit
         return None
-
-    def _like(self, text: str) -> str | None:
-        """The sentence of another document that shares most of its rare words."""
-        words = content(text)
-        votes: defaultdict[int, float] = defaultdict(float)
-        for word in words:
-            where = self._index.get(word, ())
-            if len(where) <= 300:  # noqa: PLR2004 - common words tell little and take long
-                for at in where:
-                    votes[at] += 1 / (1 + len(where)) ** 0.3
-        ranked = sorted(votes, key=lambda at: -votes[at])[:8]
-        close = [
-            self._sentences[at] for at in ranked if self._sentences[at] not in text and text not in self._sentences[at]
-        ]
-        return self._draw.choice(close[:3]) if close else None
 
 
 def _undecided(edit: Edit, premise: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from models.training.encoded import Encoded, encode, read_tokenizer
 from models.training.examples import read_sets
@@ -31,25 +32,29 @@ def make_pass(data: Path, start: Path, mixture: Mixture, number: int) -> Encoded
 
 
 class Passes:
-    """The passes of a run; a call gives the one of a number and has the next ones made."""
+    """The passes of a run; a call gives the one of a number and has so many of the next ones made ahead."""
 
-    def __init__(self, data: Path, start: Path, mixture: Mixture, passes: int, ahead: int = 1) -> None:
+    def __init__(self, data: Path, start: Path, mixture: Mixture, passes: int, ahead: int) -> None:
+        """With `ahead` 0 each is made when it is asked for, in this process."""
         self._data, self._start, self._mixture, self._passes, self._ahead = data, start, mixture, passes, ahead
         self._making: dict[int, Future[Encoded]] = {}
         # A process that was forked from one that uses a GPU cannot.
-        self._pool = ProcessPoolExecutor(ahead, mp_context=get_context("spawn"))
+        self._pool = ProcessPoolExecutor(ahead, mp_context=get_context("spawn")) if ahead else None
 
     def __call__(self, number: int) -> Encoded:
         """The pass of this number."""
+        if self._pool is None:
+            return make_pass(self._data, self._start, self._mixture, number)
         for later in range(number, min(number + self._ahead + 1, self._passes)):
             if later not in self._making:
                 self._making[later] = self._pool.submit(make_pass, self._data, self._start, self._mixture, later)
         return self._making.pop(number).result()
 
-    def __enter__(self) -> "Passes":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)

@@ -8,11 +8,12 @@ digits, so the weights do too.
 """
 
 import argparse
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from models.training.average import average
 from models.training.calibrate import ROWS_EACH, calibrate, choosing_paths
 from models.training.examples import SETS
 from models.training.learn import Schedule, learn
@@ -20,27 +21,48 @@ from models.training.passes import Mixture, Passes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Variant:
-    """A way to train; `shipped` is the bundled model's."""
+class Run:
+    """One training run from the start."""
 
     schedule: Schedule
-    mixture: Mixture = field(default_factory=Mixture)
-    seed: int = 1
+    mixture: Mixture
+    share: float  # in the average; 0: for comparison only
+    seed: int
 
 
-_SHIPPED = Variant(schedule=Schedule(peak=2e-4, passes=10, batch_tokens=8192, dropout=0.1, averaged=0.15))
-VARIANTS: Mapping[str, Variant] = MappingProxyType(
+_PLAIN = Schedule(peak=2e-4, passes=4, batch_tokens=8192, averaged=0.15)
+
+RUNS: Mapping[str, Run] = MappingProxyType(
     {
-        "shipped": _SHIPPED,
-        "sets only": replace(_SHIPPED, mixture=Mixture(sets_only=10_000)),
+        "dropout": Run(schedule=replace(_PLAIN, dropout=0.1), mixture=Mixture(), share=1.0, seed=1),
+        "more-made": Run(schedule=_PLAIN, mixture=Mixture(made=1.5), share=1.0, seed=3),
+        "small-steps": Run(
+            schedule=Schedule(peak=7e-5, passes=2, batch_tokens=2048, averaged=0.1),
+            mixture=Mixture(),
+            share=2.0,
+            seed=2,
+        ),
+        "faster": Run(schedule=replace(_PLAIN, peak=4e-4, dropout=0.1), mixture=Mixture(), share=0.0, seed=2),
+        "sets-only": Run(schedule=replace(_PLAIN, passes=13), mixture=Mixture(sets_only=13), share=0.0, seed=1),
     }
 )
+SHIPPED = tuple(name for name, run in RUNS.items() if run.share)
 
 
-def train(data: Path, start: Path, work: Path, variant: Variant, say: Callable[[str], None]) -> Path:
-    """Trains as the variant says; returns `work`, where the checkpoint then lies."""
-    with Passes(data, start, variant.mixture, variant.schedule.passes) as passes:
-        return learn(start, passes, variant.schedule, work, say, variant.seed)
+def train(
+    data: Path, start: Path, work: Path, names: Sequence[str], say: Callable[[str], None], ahead: int = 1
+) -> Path:
+    """Trains the runs of these names that are not done yet; returns the folder of their average.
+
+    So many passes are made ahead, each by a process of its own.
+    """
+    done = []
+    for name in names:
+        run = RUNS[name]
+        say(f"{name}: {run.schedule.passes} passes")
+        with Passes(data, start, run.mixture, run.schedule.passes, ahead) as passes:
+            done.append((learn(start, passes, run.schedule, work / name, say, run.seed), run.share or 1.0))
+    return average(done, work / "average")
 
 
 def main() -> None:
@@ -48,16 +70,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the bundled model from the public sets.")
     parser.add_argument("--data", type=Path, required=True, help="the folder with train/ and dev/")
     parser.add_argument("--start", type=Path, required=True, help="the checkpoint to start from")
-    parser.add_argument("--work", type=Path, required=True, help="where the checkpoint lies, unfinished and finished")
+    parser.add_argument("--work", type=Path, required=True, help="where the checkpoints lie, unfinished and finished")
     parser.add_argument("--out", type=Path, help="where the model is written; without it, it is only trained")
-    parser.add_argument("--variant", choices=list(VARIANTS), default="shipped")
-    parser.add_argument("--passes", type=int, help="other than the variant's; fewer take less time")
+    parser.add_argument("--run", action="append", choices=list(RUNS), help="not the bundled model's runs but this one")
+    parser.add_argument("--ahead", type=int, default=1, help="passes that are made ahead; a GPU needs about 3")
     arguments = parser.parse_args()
-    variant = VARIANTS[arguments.variant]
-    if arguments.passes:
-        variant = replace(variant, schedule=replace(variant.schedule, passes=arguments.passes))
     checkpoint = train(
-        arguments.data, arguments.start, arguments.work, variant, lambda line: print(line, flush=True)
+        arguments.data,
+        arguments.start,
+        arguments.work,
+        arguments.run or SHIPPED,
+        lambda line: print(line, flush=True),
+        arguments.ahead,
     )
     if not arguments.out:
         return

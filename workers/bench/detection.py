@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from models.calibrate import BALANCED, UNCALIBRATED, Calibration, load_calibration
+from models.calibrate import BALANCED, PLAIN, Calibration, load_calibration
 from models.load import Model, ScorerConfig, load_model, make_nli
 from models.training.calibrate import CHOOSING_SETS, Graded, choose, chooses, grade
 from models.training.figures import balanced_point, mark
@@ -170,7 +170,7 @@ def _point(sets: Sequence[SetJudged], scores: dict[str, list[float]]) -> float:
 def _previous(folder: Path, sets: Sequence[SetJudged]) -> Detector:
     """Other weights under the same rules, their points chosen on the same rows."""
     config = ScorerConfig(folder=folder, threshold="balanced")
-    scorer = make_nli(config, load_model(config), UNCALIBRATED)
+    scorer = make_nli(config, load_model(config), PLAIN)
     graded = {each.name: _grade_all(each.rows, scorer) for each in sets}
     choosing = [[graded[each.name][at] for at in places] for each in sets if (places := each.choosing())]
     calibration = choose(choosing or list(graded.values()))

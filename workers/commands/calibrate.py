@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.calibrate import UNCALIBRATED, save_calibration
+from models.calibrate import PLAIN, save_calibration
 from models.load import load_model, make_nli
 from models.training.calibrate import Measured, choose, marked, measure, table
 from models.training.rows import Row, set_name
@@ -49,7 +49,7 @@ def _calibrate(path: str, label_field: str, output: Path, console: Console) -> N
     rows = _read(path, label_field, settings)
     config = replace(scorer_config(settings), threshold="balanced", calibration=None)
     model = load_model(config)
-    measured = _measure(make_nli(config, model, UNCALIBRATED), set_name(Path(path)), rows, console)
+    measured = _measure(make_nli(config, model, PLAIN), set_name(Path(path)), rows, console)
     calibration = choose([measured.choosing])
     save_calibration(calibration, output, model.digest)
     console.print(table([measured], calibration).rsplit("\n", 1)[0])  # the mean of one set says nothing

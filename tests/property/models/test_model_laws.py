@@ -6,7 +6,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.aggregate import judge_claim
@@ -66,7 +66,13 @@ LAW = settings(deadline=None)
 
 TEXTS = st.one_of(st.lists(PIECES, max_size=60).map("".join), st.text(max_size=80))
 SHARES = st.floats(0, 1)
-CALIBRATIONS = st.builds(Calibration, slope=st.floats(0.1, 5), intercept=st.floats(-5, 5), strict=st.floats(0.5, 1))
+CALIBRATIONS = st.builds(
+    Calibration,
+    slope=st.floats(0.1, 5),
+    intercept=st.floats(-5, 5),
+    strict=st.floats(0.5, 1),
+    against=st.floats(0, 1),
+)
 PROBABILITIES = st.tuples(st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.01, 1)).map(
     lambda weights: Probability(
         entailment=weights[0] / sum(weights),
@@ -96,6 +102,7 @@ def test_claim_spans_round_trip(response: str) -> None:
 
 @LAW
 @given(TEXTS, st.integers(1, 40))
+@example("```\n1.", 3)  # a word that cannot be divided ended a piece where the one before did
 def test_windows_cover_and_fit(text: str, budget: int) -> None:
     """Sentences fit the budget, cover every code point and token, advance, and none holds only what the last one had."""
     encoded = WordEncoder().encode(text)
@@ -212,6 +219,22 @@ def test_supported_exactly_below_the_balanced_point(windows: list[Probability], 
     judgement = judge_claim(windows, [True] * len(windows), calibration)
     assert (judgement.verdict is Verdict.SUPPORTED) == (judgement.score < 0.5)
     assert 0 <= judgement.score <= 1
+
+
+@LAW
+@given(SHARES, SHARES, SHARES, CALIBRATIONS)
+def test_support_is_entailment_and_more(one: float, other: float, share: float, calibration: Calibration) -> None:
+    """It is never below entailment, rises with it, and falls as more of what is left is contradiction."""
+
+    def read(entailment: float, part: float) -> Probability:
+        left = 1 - entailment
+        return Probability(entailment=entailment, neutral=left * (1 - part), contradiction=left * part)
+
+    low, high = sorted((one, other))
+    assert low <= calibration.support(read(low, share)) <= calibration.support(read(high, share)) <= 1
+    assert calibration.support(read(share, high)) <= calibration.support(read(share, low))
+    alone = Probability(entailment=one, neutral=None, contradiction=None)
+    assert calibration.support(alone) == one
 
 
 @LAW

@@ -7,7 +7,7 @@ import pytest
 
 from models.aggregate import UNFOUNDED
 from models.load import ScorerConfig, load_model
-from models.training.ablate import VARIANTS, Variant, against, best, compare, score, write
+from models.training.ablate import VARIANTS, Variant, best, compare, odds, score, write
 from models.training.answers import Read, ReadClaim, ReadRow, read_all
 from models.training.examples import Example, Target
 from models.training.rows import Row
@@ -20,8 +20,8 @@ def claim(*windows: Read, founded: bool = True, previous: float | None = None, w
     return ReadClaim(windows=windows, whole=whole, previous=previous, founded=founded)
 
 
-def read(entailment: float, *, about: bool = True, sentence: bool = True) -> Read:
-    return Read(entailment=entailment, about=about, sentence=sentence)
+def read(support: float, *, about: bool = True, sentence: bool = True) -> Read:
+    return Read(support=support, entailment=support / 2, about=about, sentence=sentence)
 
 
 def variant(name: str) -> Variant:
@@ -35,6 +35,7 @@ def test_rules_go_one_by_one() -> None:
     assert best(odd, numbers=False) == 0.6
     assert best(odd, numbers=False, about=False) == 0.9
     assert best(odd, numbers=False, runs=False) == 0.4
+    assert best(odd, numbers=False, against=False) == 0.3
 
 
 def test_noisy_or_of_one_claim_is_the_claim() -> None:
@@ -49,7 +50,7 @@ def test_the_sentence_before() -> None:
     """It helps where it is read; the first claim has none and stays what it is."""
     row = ReadRow(supported=True, claims=(claim(read(0.2)), claim(read(0.1), previous=0.8)))
     scores, _ = score([row], variant("the better counts"))
-    assert scores == [against(0.2)]
+    assert scores == [odds(0.2)]
 
 
 def test_a_variant_that_tells_nothing_is_worth_less() -> None:

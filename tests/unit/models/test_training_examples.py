@@ -5,6 +5,7 @@ import json
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from models.training.edits import EDITS, Edit, Source, names_in
 from models.training.examples import SETS, Example, Share, Target, read_sets
 from models.training.made import Maker
 from models.training.rewording import lead_in, reword, shorten
+from models.training.speakers import as_spoken
 from models.training.statements import as_statement
 
 SENTENCE = "Anna Smith joined Northwind in March 2019 and may have sold 1,250 licences within 30 days."
@@ -148,6 +150,34 @@ def test_made_is_what_it_says(base: list[Example], monkeypatch: pytest.MonkeyPat
             assert example.target is not Target.ENTAILED
         if example.source == "elsewhere":
             assert example.hypothesis not in example.premise
+
+
+def test_two_sentences_as_one(base: list[Example], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fused claim is entailed only when both of its halves stand in the window to the letter, or in other words."""
+    monkeypatch.setattr(made, "KINDS", {"fused": 60})
+    examples = Maker(base, 3).made()
+    assert {example.target for example in examples} > {Target.ENTAILED}
+    for example in examples:
+        numbers = set(re.findall(r"\d+", example.hypothesis)) - set(re.findall(r"\d+", example.premise))
+        assert not (numbers and example.target is Target.ENTAILED)
+
+
+def test_who_said_it_matters() -> None:
+    """Told as another's words, what one said is not entailed; told as theirs, the pair stays what it was."""
+    pair = Example(
+        premise="The shop is open.", hypothesis="The shop is not closed.", target=Target.ENTAILED, source="x", group="g"
+    )
+    told = [as_spoken(pair, ("Cats sleep.", "It rains."), random.Random(seed)) for seed in range(60)]
+    for example in told:
+        speaker = next(turn for turn in re.split(r"\s(?=\w+(?: \d)?: )", example.premise) if "shop" in turn).split(":")[
+            0
+        ]
+        by_speaker = example.hypothesis.removeprefix("According to ").startswith(speaker)
+        assert by_speaker == (example.target is Target.ENTAILED), example
+        assert "he shop is not closed." in example.hypothesis
+    assert {example.target for example in told} == {Target.ENTAILED, Target.NOT_ENTAILED}
+    against = as_spoken(replace(pair, target=Target.CONTRADICTED), (), random.Random(1))
+    assert against.target is Target.CONTRADICTED
 
 
 def test_the_mix_has_every_example(base: list[Example], monkeypatch: pytest.MonkeyPatch) -> None:
