@@ -50,15 +50,14 @@ SHIPPED = tuple(name for name, run in RUNS.items() if run.share)
 
 
 def train(
-    data: Path, start: Path, work: Path, names: Sequence[str], say: Callable[[str], None], ahead: int = 1
+    data: Path, start: Path, work: Path, runs: Mapping[str, Run], say: Callable[[str], None], ahead: int = 1
 ) -> Path:
-    """Trains the runs of these names that are not done yet; returns the folder of their average.
+    """Trains those of the runs that are not done yet; returns the folder of their average.
 
     So many passes are made ahead, each by a process of its own.
     """
     done = []
-    for name in names:
-        run = RUNS[name]
+    for name, run in runs.items():
         say(f"{name}: {run.schedule.passes} passes")
         with Passes(data, start, run.mixture, run.schedule.passes, ahead) as passes:
             done.append((learn(start, passes, run.schedule, work / name, say, run.seed), run.share or 1.0))
@@ -73,13 +72,18 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="where the checkpoints lie, unfinished and finished")
     parser.add_argument("--out", type=Path, help="where the model is written; without it, it is only trained")
     parser.add_argument("--run", action="append", choices=list(RUNS), help="not the bundled model's runs but this one")
+    parser.add_argument("--seconds", type=float, help="end each run by then, its rate falling as fast")
     parser.add_argument("--ahead", type=int, default=1, help="passes that are made ahead; a GPU needs about 3")
     arguments = parser.parse_args()
+    runs = {
+        name: replace(RUNS[name], schedule=replace(RUNS[name].schedule, seconds=arguments.seconds))
+        for name in arguments.run or SHIPPED
+    }
     checkpoint = train(
         arguments.data,
         arguments.start,
         arguments.work,
-        arguments.run or SHIPPED,
+        runs,
         lambda line: print(line, flush=True),
         arguments.ahead,
     )
