@@ -30,11 +30,11 @@ TOLERANCE = 0.03
 PREMISE = "France's capital city is Paris. Lyon is another city in France."
 # hypothesis -> entailment, neutral, contradiction, as the bundled weights answered on the day they were made
 GOLDEN = {
-    "Paris is the capital of France.": (0.890, 0.069, 0.041),
-    "Lyon is the capital of France.": (0.892, 0.068, 0.040),
-    "Lyon is in France.": (0.899, 0.065, 0.036),
-    "It snowed in Tokyo.": (0.026, 0.114, 0.861),
-    "The capital of France is not Paris.": (0.036, 0.099, 0.866),
+    "Paris is the capital of France.": (0.899, 0.087, 0.014),
+    "Lyon is the capital of France.": (0.915, 0.074, 0.011),
+    "Lyon is in France.": (0.913, 0.077, 0.010),
+    "It snowed in Tokyo.": (0.005, 0.043, 0.952),
+    "The capital of France is not Paris.": (0.010, 0.018, 0.972),
 }
 
 
