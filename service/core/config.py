@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     """File that `assay calibrate` wrote for the model; without one another model has no `strict` threshold."""
     threshold: str = "strict"
     """Operating threshold: `strict` (95% specificity per response), `balanced` (0.5), or a number up to 1, above the
-    model's least score (0.274 for the bundled one)."""
+    model's least score (0.240 for the bundled one)."""
     nli_languages: str | None = None
     """Languages that the model reads, as `en,de`; a response in another is `unscored(language)`. Unset: English for the
     bundled model, any for another. Empty: any."""
