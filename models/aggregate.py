@@ -11,7 +11,7 @@ from models.calibrate import BALANCED, Calibration
 from models.types import ClaimResult, Probability, Scored, Verdict
 
 # Raise with any change to the rules below: it is part of every scorer's fingerprint.
-AGGREGATION_VERSION = "5"
+AGGREGATION_VERSION = "6"
 
 
 # Support for which a window counts at most that is not about the claim. Small models find now and then that such a

@@ -19,6 +19,9 @@ _EDGE = 1e-6
 # it entails it or anything else: small models call much neutral that is entailed in other words.
 AGAINST = 0.3
 
+# Claims from which on thresholds rise no further: labelled responses of more are too few to say how they should.
+_MOST_CLAIMS = 8
+
 # Of what is not entailment, the share that contradiction counts for at least: below it models are sure of nothing.
 _LEAST_AGAINST = 0.02
 
@@ -82,7 +85,7 @@ class Calibration:
         threshold = self.threshold(chosen)
         if not isinstance(chosen, str) or not self.rise or claims <= 1 or threshold >= 1:
             return threshold
-        return 1 / (1 + (1 - threshold) / threshold * math.exp(-self.rise * math.log(claims)))
+        return 1 / (1 + (1 - threshold) / threshold * math.exp(-self.rise * e_folds(claims)))
 
     def threshold(self, chosen: Threshold) -> float:
         """The score from which a response of one claim is flagged. Raises ModelError for a number out of range or another word.
@@ -105,6 +108,11 @@ class Calibration:
                 "score, and at most 1"
             )
         return float(chosen)
+
+
+def e_folds(claims: int) -> float:
+    """By how many factors of e a response has more claims than one, as far as thresholds rise with them."""
+    return math.log(min(claims, _MOST_CLAIMS))
 
 
 # What a model without a calibration has: its plain 1 - entailment, and no strict point.

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from models.phrases import is_courtesy, is_refusal
+from models.phrases import is_courtesy, is_refusal, plain
 from models.sentences import MARKER, split_sentences, splitter_version
 
 # Raise with any change to what counts as a claim: it is part of every scorer's fingerprint.
@@ -16,8 +16,6 @@ _HASH_HEADING = re.compile(r"\s*(?:>\s*)?#{1,6}\s")
 _BOLD_LINE = re.compile(r"\*\*[^*]{1,80}\*\*:?\Z")
 _NUMBER_MARKER = re.compile(r"\(?\d{1,3}[.)]\Z")
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-# Typography that the model need not read: emphasis, code marks, citations such as [2].
-_MARKUP = re.compile(r"\*{1,3}|_{2,3}|`+|\[\d{1,3}(?:,\s*\d{1,3})*\]")
 _CLOSERS = " \t\r\n\"'”’)]*_`"
 _LEAD_IN_WORDS = 12
 
@@ -70,11 +68,6 @@ def split_claims(response: str) -> tuple[Claim, ...]:
         for index in lone:
             claims[index] = replace(claims[index], kind=ClaimKind.CHECKABLE)
     return tuple(claims)
-
-
-def plain(text: str) -> str:
-    """The claim's words as the model reads them: emphasis, code marks and citation numbers become spaces."""
-    return _MARKUP.sub(" ", text)
 
 
 def _claim(response: str, start: int, end: int) -> Claim | None:

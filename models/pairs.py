@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from models.claims import Claim, ClaimKind, plain, split_claims
+from models.claims import Claim, ClaimKind, split_claims
 from models.language import readable
 from models.limits import Limits
 from models.numbers import given_numbers, missing_numbers
+from models.phrases import plain
 from models.relevance import Rarity, rarity
 from models.tokens import Encoded, Encoder, pack
 from models.types import Context, Item, NotApplicable, NotApplicableReason, TokenIds, Unscored, UnscoredReason

@@ -6,6 +6,9 @@ taken for a claim is at worst flagged and seen.
 
 import re
 
+# Typography that the model need not read: emphasis, code marks, citations such as [2].
+_MARKUP = re.compile(r"\*{1,3}|_{2,3}|`+|\[\d{1,3}(?:,\s*\d{1,3})*\]")
+
 # Words that say nothing of what a sentence is about.
 FUNCTION_WORDS = frozenset(
     [
@@ -225,3 +228,8 @@ def is_refusal(sentence: str) -> bool:
         return True
     after = rest[turn.end() :]
     return _OFFER.match(after) is not None or _REFUSAL.match(after) is not None
+
+
+def plain(text: str) -> str:
+    """The claim's words as the model reads them: emphasis, code marks and citation numbers become spaces."""
+    return _MARKUP.sub(" ", text)

@@ -94,7 +94,7 @@ SAMPLE: dict[str, Any] = {
     "scores": [
         {
             "scorer": "nli",
-            "fingerprint": "06fb5b6187c42ed2cc4a3f5adf9aa696320c3d560bcaa81c542d3e80b52ebbc2",
+            "fingerprint": "2852bb73ba77d32c2476b6d72ffd61f741cc95de1fd822231d8f999802019aa7",
             "score": 0.7829382300518174,
             "flagged": True,
             "threshold": 0.6936348799215049,
@@ -126,7 +126,7 @@ RATES: dict[str, Any] = {
             "start": "2026-11-23T12:35:00Z",
             "end": "2026-11-23T13:36:00Z",
             "group": {"release": "2026.2"},
-            "fingerprint": "06fb5b6187c42ed2cc4a3f5adf9aa696320c3d560bcaa81c542d3e80b52ebbc2",
+            "fingerprint": "2852bb73ba77d32c2476b6d72ffd61f741cc95de1fd822231d8f999802019aa7",
             "flagged": {
                 "rate": 0.0958904109589041,
                 "ci_low": 0.04722895459680576,

@@ -1,7 +1,9 @@
 """Real servers for tests: Redis and PostgreSQL from wheels, started, killed and started again."""
 
+import contextlib
 import importlib.util
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -22,10 +24,16 @@ START_S = 30.0
 
 
 def free_port() -> int:
-    """A TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that was free a moment ago, and that the system gives to no client.
+
+    From the range of client ports, one that tries to reach a server that is down may be given the server's own port, and
+    the server cannot come back.
+    """
+    for port in random.sample(range(15_000, 32_000), 1_000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no TCP port of 15000 to 32000 is free")
 
 
 def wait_for(condition: Any, seconds: float = START_S, every: float = 0.05) -> Any:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.calibrate import BALANCED, PLAIN, Calibration, save_calibration
+from models.calibrate import BALANCED, PLAIN, Calibration, e_folds, save_calibration
 from models.load import ScorerConfig, load_model, make_nli
 from models.training.figures import Marked, balanced_point, mark, strict_point
 from models.training.rows import Row, read_rows, set_name
@@ -90,7 +90,7 @@ def marked(rows: Sequence[Graded], rise: float = 0.0, least: float = 0.0) -> Mar
     A score below `least` counts as that. Its logit is lowered by `rise` times ln of the number of claims. Raises
     ValueError for rows of one label.
     """
-    scores = [_sigmoid(logit(max(row.score, least)) - rise * math.log(len(row.claims))) for row in rows]
+    scores = [_sigmoid(logit(max(row.score, least)) - rise * e_folds(len(row.claims))) for row in rows]
     return mark(scores, [row.supported for row in rows])
 
 

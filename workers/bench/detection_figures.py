@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.calibrate import BALANCED, Calibration
+from models.calibrate import BALANCED, Calibration, e_folds
 from models.training.calibrate import Graded, logit
 from models.training.rows import Row
 from workers.bench.detection_results import Bin, Detected, Float32, Interval, Reliability, Share, Size
@@ -54,7 +54,7 @@ class Resampled:
 
 def lowered(score: float, claims: int, calibration: Calibration) -> float:
     """A calibrated score less what chance alone adds to the worst of so many claims."""
-    return 1 / (1 + math.exp(calibration.rise * math.log(claims) - logit(score)))
+    return 1 / (1 + math.exp(calibration.rise * e_folds(claims) - logit(score)))
 
 
 def detected(scores: Sequence[float], rows: Sequence[Row], point: float, seed: int) -> Resampled:

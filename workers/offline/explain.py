@@ -10,8 +10,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from models.claims import plain
 from models.numbers import given_numbers, missing_numbers
+from models.phrases import plain
 from models.types import Verdict
 from service.core.schemas import ClaimAnswer, EvidenceAnswer, Submission
 from service.core.submitted import context_ids

@@ -86,6 +86,11 @@ def scorer() -> Scorer:
     return load_scorer(ScorerConfig(threads=2, cache=REMEMBERED))
 
 
+@pytest.fixture(scope="module")
+def balanced() -> Scorer:
+    return load_scorer(ScorerConfig(threads=2, cache=REMEMBERED, threshold="balanced"))
+
+
 def score(scorer: Scorer, *items: Item) -> list[Outcome]:
     outcomes = scorer.score(items, lambda: None)
     for item, outcome in zip(items, outcomes, strict=True):
@@ -263,12 +268,12 @@ MADE_UP = (
 
 @settings(LAW, max_examples=6)
 @given(seed=SEEDS, made_up=st.sampled_from(MADE_UP))
-def test_a_made_up_last_sentence_of_a_long_response_is_found(scorer: Scorer, seed: int, made_up: str) -> None:
-    """After 2,000 words out of the contexts, what they do not say is flagged, and nothing else."""
+def test_a_made_up_last_sentence_of_a_long_response_is_found(balanced: Scorer, seed: int, made_up: str) -> None:
+    """After 2,000 words out of the contexts, what they do not say is flagged at the balanced point, and nothing else."""
     texts = [text for domain in Random(seed).sample(domains(), 2) for text in domain.documents]
     copied = PARAGRAPH.join(" ".join(sentences_of(text)) for text in texts)
     assert count_words(copied) > 2_000
-    honest, found = score(scorer, make(copied, *texts), make(f"{copied} {made_up}", *texts))
+    honest, found = score(balanced, make(copied, *texts), make(f"{copied} {made_up}", *texts))
     assert isinstance(honest, Scored)
     assert isinstance(found, Scored)
     assert (honest.flagged, found.flagged) == (False, True)

@@ -87,6 +87,7 @@ def test_named_thresholds_rise_with_the_claims() -> None:
     assert rising.raised("strict", 1) == rising.threshold("strict") == 0.8
     several = rising.raised("strict", 8)
     assert math.log(several / (1 - several)) == pytest.approx(math.log(0.8 / 0.2) + 0.5 * math.log(8))
+    assert rising.raised("strict", 200) == several
     assert 0.5 < rising.raised("balanced", 2) < rising.raised("balanced", 3) < 1
     assert rising.raised(0.8, 8) == 0.8
     assert EVEN.raised("strict", 8) == 0.8
