@@ -5,6 +5,7 @@ import json
 import random
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from models.types import Context, Item
 
@@ -18,7 +19,7 @@ class Row:
     item: Item
     supported: bool
     label: str = ""  # as the set has it
-    group: str = ""  # the document, as the set names it
+    group: str = ""  # the document, as the set names it; its text where the set's groups are its domains
     domain: str = ""  # of the sets that have several
     pair: str = ""  # rows of one pair differ in what makes one of them unsupported
 
@@ -32,7 +33,7 @@ def read_rows(path: Path, limit: int, seed: int) -> list[Row]:
             item=_item(row["premise"], row["hypothesis"]),
             supported=row["label"] in _SUPPORTED,
             label=row["label"],
-            group=str(row.get("group", at)),
+            group=_document(row, at),
             domain=str(row.get("domain", "")),
             pair=str(row.get("pair", "")),
         )
@@ -46,6 +47,11 @@ def read_rows(path: Path, limit: int, seed: int) -> list[Row]:
 def set_name(path: Path) -> str:
     """The data set's name: its file name without the endings."""
     return path.name.split(".")[0]
+
+
+def _document(row: dict[str, Any], at: int) -> str:
+    group = str(row.get("group", at))
+    return str(row["premise"]) if group == row.get("domain") else group
 
 
 def _item(premise: str, hypothesis: str) -> Item:

@@ -137,4 +137,5 @@ def _of(share: Share) -> str:
 
 
 def _change(value: float) -> str:
-    return f"{100 * value:+.1f}"
+    rounded = round(100 * value, 1)
+    return f"{rounded:+.1f}" if rounded else "0.0"

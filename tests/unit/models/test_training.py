@@ -95,3 +95,22 @@ def test_rows_are_drawn_alike_every_time(tmp_path: Path) -> None:
     assert read_rows(path, 7, 1) == read_rows(path, 7, 1)
     assert [row.supported for row in read_rows(path, 99, 1)][:5] == [True, False, False, True, False]
     assert set_name(path) == "some_set"
+
+
+def test_a_domain_is_no_document(tmp_path: Path) -> None:
+    """Where a set groups rows by domain, rows of one text are of one document; elsewhere the set's group says so."""
+    path = tmp_path / "some_set.jsonl.gz"
+    rows = [
+        {"premise": "a", "group": "news", "domain": "news"},
+        {"premise": "a", "group": "news", "domain": "news"},
+        {"premise": "b", "group": "news", "domain": "news"},
+        {"premise": "c", "group": 7, "domain": "news"},
+        {"premise": "d", "group": 7, "domain": "news"},
+        {"premise": "e"},
+        {"premise": "e"},
+    ]
+    lines = [json.dumps({**row, "hypothesis": "h", "label": "neutral"}) for row in rows]
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    first, second, third, *rest = [row.group for row in read_rows(path, 99, 1)]
+    assert first == second != third
+    assert rest == ["7", "7", "5", "6"]
