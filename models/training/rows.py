@@ -28,12 +28,13 @@ def read_rows(path: Path, limit: int, seed: int) -> list[Row]:
     """At most `limit` rows of the gzipped file, drawn by `seed`; the same every time."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         read = [json.loads(line) for line in lines]
+    by_domain = _group_by_domain(read)
     rows = [
         Row(
             item=_item(row["premise"], row["hypothesis"]),
             supported=row["label"] in _SUPPORTED,
             label=row["label"],
-            group=_document(row, at),
+            group=row["premise"] if by_domain else str(row.get("group", at)),
             domain=str(row.get("domain", "")),
             pair=str(row.get("pair", "")),
         )
@@ -49,9 +50,9 @@ def set_name(path: Path) -> str:
     return path.name.split(".")[0]
 
 
-def _document(row: dict[str, Any], at: int) -> str:
-    group = str(row.get("group", at))
-    return str(row["premise"]) if group == row.get("domain") else group
+def _group_by_domain(rows: list[dict[str, Any]]) -> bool:
+    domains = {row.get("domain", "") for row in rows}
+    return 1 < len(domains) >= len({row.get("group") for row in rows})
 
 
 def _item(premise: str, hypothesis: str) -> Item:

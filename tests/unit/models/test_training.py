@@ -98,19 +98,22 @@ def test_rows_are_drawn_alike_every_time(tmp_path: Path) -> None:
 
 
 def test_a_domain_is_no_document(tmp_path: Path) -> None:
-    """Where a set groups rows by domain, rows of one text are of one document; elsewhere the set's group says so."""
+    """Where a set's groups are its domains, rows of one text are of one document; elsewhere the group says so."""
     path = tmp_path / "some_set.jsonl.gz"
-    rows = [
-        {"premise": "a", "group": "news", "domain": "news"},
-        {"premise": "a", "group": "news", "domain": "news"},
-        {"premise": "b", "group": "news", "domain": "news"},
-        {"premise": "c", "group": 7, "domain": "news"},
-        {"premise": "d", "group": 7, "domain": "news"},
-        {"premise": "e"},
-        {"premise": "e"},
+
+    def groups(*rows: tuple[str, str, str]) -> list[str]:
+        lines = [
+            json.dumps({"premise": premise, "group": group, "domain": domain, "hypothesis": "h", "label": "neutral"})
+            for premise, group, domain in rows
+        ]
+        path.write_bytes(gzip.compress("\n".join(lines).encode()))
+        return [row.group for row in read_rows(path, 99, 1)]
+
+    assert groups(("a", "x:1", "x"), ("a", "x:1", "x"), ("b", "x:1", "x"), ("c", "y:1", "y")) == ["a", "a", "b", "c"]
+    assert groups(("a", "x:1", "x"), ("b", "x:1", "x"), ("c", "x:2", "x"), ("d", "y:1", "y")) == [
+        "x:1",
+        "x:1",
+        "x:2",
+        "y:1",
     ]
-    lines = [json.dumps({**row, "hypothesis": "h", "label": "neutral"}) for row in rows]
-    path.write_bytes(gzip.compress("\n".join(lines).encode()))
-    first, second, third, *rest = [row.group for row in read_rows(path, 99, 1)]
-    assert first == second != third
-    assert rest == ["7", "7", "5", "6"]
+    assert groups(("a", "1", ""), ("b", "1", "")) == ["1", "1"]
