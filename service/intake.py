@@ -14,7 +14,7 @@ from service.core.metrics import SidecarMetrics
 from service.core.policy import Policy
 from service.core.privacy import Privacy
 from service.core.schemas import ClientDecision, DecisionAnswer, Submission
-from service.core.store.ledger import LedgerKey
+from service.core.store.rollups import Place
 from service.core.store.samples import Known, NewSample
 from service.core.submitted import context_ids, estimated_tokens
 from service.core.tables import Outcome
@@ -160,13 +160,12 @@ class Intake:
 
     def _count(self, outcome: Outcome, submission: Submission, tenant: str, decision: Decision) -> None:
         self._ledger.count(
-            LedgerKey(
+            Place(
                 minute=utc_now().replace(second=0, microsecond=0),
                 tenant=tenant,
                 outcome=outcome,
                 stratum=decision.stratum,
                 inclusion_probability=decision.inclusion_probability,
-                policy_version=decision.policy_version,
                 model=submission.model or "",
                 release=submission.release or "",
                 prompt_version=submission.prompt_version or "",
@@ -226,6 +225,7 @@ def _new_sample(sample_id: str, protected: Protected, tenant: str, decision: Dec
         urgent=urgent,
         tokens=estimated_tokens(submission),
         session_id=submission.session_id,
+        trace_id=submission.trace_id,
         store_text=protected.store_text.value,
         redacted=protected.redacted,
         text_digests=protected.text_digests,

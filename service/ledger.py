@@ -10,10 +10,10 @@ from service.core.clock import EPOCH, utc_now
 from service.core.db import Database
 from service.core.errors import AssayError
 from service.core.log import log, where
-from service.core.store.ledger import Flush, LedgerKey, add_flush
+from service.core.store.ledger import Flush, add_flush
+from service.core.store.rollups import Place
 
-MAX_KEYS = 10_000  # distinct keys in a minute, and between two flushes; beyond it the grouping fields become OTHER
-OTHER = "(other)"
+MAX_KEYS = 10_000  # distinct keys in a minute, and between two flushes; beyond it the groups are left out
 
 
 class Ledger:
@@ -27,9 +27,9 @@ class Ledger:
         self._replica = uuid4().hex
         self._sequence = 0
         self._lock = threading.Lock()
-        self._counts: Counter[LedgerKey] = Counter()
+        self._counts: Counter[Place] = Counter()
         self._minute = EPOCH
-        self._keys: set[LedgerKey] = set()  # of that minute
+        self._keys: set[Place] = set()  # of that minute
         self._in_flight: Flush | None = None  # kept unchanged until it is known to be counted
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -48,12 +48,12 @@ class Ledger:
         if lost:
             log.error("ledger_counts_lost", submissions=lost)
 
-    def count(self, key: LedgerKey) -> None:
+    def count(self, key: Place) -> None:
         """Counts one submission."""
         with self._lock:
-            self._counts[key if self._has_room(key) else _without_groups(key)] += 1
+            self._counts[key if self._has_room(key) else key.without_groups()] += 1
 
-    def _has_room(self, key: LedgerKey) -> bool:
+    def _has_room(self, key: Place) -> bool:
         """Whether the key may be held; callers who make up labels must fill neither memory nor the table."""
         if key.minute != self._minute:
             self._minute, self._keys = key.minute, set()
@@ -95,11 +95,7 @@ class Ledger:
 
 def _ungrouped(flush: Flush) -> Flush:
     """The same flush without what a caller may write into it; its name still makes it count once."""
-    counts: Counter[LedgerKey] = Counter()
+    counts: Counter[Place] = Counter()
     for key, submissions in flush.counts.items():
-        counts[_without_groups(key)] += submissions
+        counts[key.without_groups()] += submissions
     return Flush(replica=flush.replica, sequence=flush.sequence, counts=counts)
-
-
-def _without_groups(key: LedgerKey) -> LedgerKey:
-    return key._replace(model=OTHER, release=OTHER, prompt_version=OTHER, route=OTHER)

@@ -1,4 +1,4 @@
-"""The ticker: a thread of each worker that works without Redis: it sweeps, rings, and drains what nobody rang for."""
+"""The ticker: a thread of each worker that works without Redis: it sweeps, folds, rings, and drains what nobody rang for."""
 
 import threading
 import time
@@ -16,6 +16,7 @@ from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell
 from service.core.store.leases import acquire
 from service.core.store.ledger import forget_flushes
+from service.core.store.rollups import fold, forget_minutes
 from service.core.store.taking import any_takeable, end_impossible_leases, give_up
 from workers.pipeline import Pipeline
 from workers.progress import Progress
@@ -25,6 +26,8 @@ LEASE_NAME = "ticker"
 FORGET_EVERY_S = 3_600.0
 FLUSHES_KEPT = timedelta(days=30)  # far longer than any sender tries
 LEASES_EVERY_S = 30.0  # a look at every pending row
+FOLDED_AT_ONCE = 2_000  # deltas in a transaction: a writer of SQLite waits meanwhile
+MINUTES_AT_ONCE = 500
 LEASE_TICKS = 3  # ticks after which a silent holder loses the election
 
 
@@ -52,7 +55,7 @@ class Ticker:
         self._retention = retention
         self._name = uuid4().hex
         self._leases_looked_at = float("-inf")
-        self._flushes_forgotten_at = float("-inf")
+        self._forgotten_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
 
     def start(self) -> None:
@@ -90,7 +93,8 @@ class Ticker:
             self._metrics.given_up.inc(given_up)
             log.warning("rows_given_up", rows=given_up)
         if leads:
-            self._forget_flushes()
+            self._fold()
+            self._forget()
         if leads and self._retention:
             self._retention.sweep()
         with self._database.read() as connection:
@@ -100,12 +104,26 @@ class Ticker:
         if waiting:
             self._pipeline.drain()
 
-    def _forget_flushes(self) -> None:
-        if time.monotonic() - self._flushes_forgotten_at < FORGET_EVERY_S:
+    def _fold(self) -> None:
+        deadline = time.monotonic() + self._interval_s
+        while time.monotonic() < deadline:
+            with self._database.write() as connection:
+                folded = fold(connection, FOLDED_AT_ONCE)
+            self._metrics.folded.inc(folded)
+            if folded < FOLDED_AT_ONCE:
+                return
+
+    def _forget(self) -> None:
+        """Deletes what nobody needs any more: names of flushes, sums by minute."""
+        if time.monotonic() - self._forgotten_at < FORGET_EVERY_S:
             return
-        self._flushes_forgotten_at = time.monotonic()
+        self._forgotten_at = time.monotonic()
         with self._database.write() as connection:
             forget_flushes(connection, utc_now() - FLUSHES_KEPT)
+        while True:
+            with self._database.write() as connection:
+                if forget_minutes(connection, utc_now(), MINUTES_AT_ONCE) == 0:
+                    return
 
     def _end_impossible_leases(self, connection: Connection, *, leads: bool) -> None:
         if not leads or time.monotonic() - self._leases_looked_at < LEASES_EVERY_S:

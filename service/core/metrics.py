@@ -76,3 +76,4 @@ class WorkerMetrics:
             registry=r,
         )
         self.ticks = Counter("assay_ticks_total", "Ticks by result.", ["result"], registry=r)
+        self.folded = Counter("assay_folded_deltas_total", "Deltas folded into the rollups.", registry=r)

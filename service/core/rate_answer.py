@@ -6,9 +6,9 @@ from datetime import datetime
 from service.core.db import Database
 from service.core.estimate import METHOD
 from service.core.rate_query import RateQuery, read_confidence, read_stretch, read_unit
-from service.core.rates import Bucket, make_buckets
+from service.core.rates import Bucket, Question, make_buckets
 from service.core.schemas import BucketAnswer, CountsAnswer, RateAnswer, RatesAnswer
-from service.core.store.rates import Unit, read_scores, read_states
+from service.core.store.rates import Unit, read_counted
 
 ESTIMAND = {
     Unit.RESPONSE: (
@@ -35,9 +35,8 @@ def answer_rates(database: Database, query: RateQuery, now: datetime) -> RatesAn
     stretch = read_stretch(query, now)
     share, level = read_unit(query.unit), read_confidence(query.confidence)
     with database.read() as connection:
-        states = read_states(connection, stretch)
-        scored = read_scores(connection, stretch, share)
-    buckets = make_buckets(stretch, share, level, states=states, scored=scored)
+        counted = read_counted(connection, stretch)
+    buckets = make_buckets(Question(stretch=stretch, unit=share, confidence=level), counted)
     return RatesAnswer(
         estimand=ESTIMAND[share],
         interval_covers=INTERVAL_COVERS,

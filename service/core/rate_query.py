@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from service.core.duration import before, parse_duration
 from service.core.errors import QueryInvalidError
 from service.core.store.rates import DIMENSIONS, Stretch, Unit
+from service.core.store.rollups import HOUR_S, MINUTE_S, MINUTES_KEPT, floor
 
 MAX_BUCKETS = 2_000
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(seconds=MINUTE_S), timedelta(seconds=HOUR_S)
+MONDAY = timedelta(days=4)  # after the first of January 1970: weeks begin on one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +36,22 @@ def read_stretch(query: RateQuery, now: datetime) -> Stretch:
         begin = _time(query.start, "from")
     else:
         begin = before(end, parse_duration("24h" if query.window is None else query.window, "window"), "window")
-    begin, end = _floor(begin), _ceil(end)
+    minutes_from = floor(now - MINUTES_KEPT, HOUR_S)
+    begin = floor(begin, MINUTE_S if begin >= minutes_from else HOUR_S)
+    end = _ceil(end, MINUTE_S if end > minutes_from else HOUR_S)
     if begin >= end:
         raise QueryInvalidError("`from` must be before `to`.", field="from")
-    width = parse_duration(query.granularity, "granularity") if query.granularity is not None else end - begin
-    if width % MINUTE:
-        raise QueryInvalidError("Must be whole minutes.", field="granularity")
+    width = end - begin
+    if query.granularity is not None:
+        width = parse_duration(query.granularity, "granularity")
+        if width % MINUTE:
+            raise QueryInvalidError("Must be whole minutes.", field="granularity")
+        begin = floor(begin - MONDAY, int(width.total_seconds())) + MONDAY
+        if begin < minutes_from and width % HOUR:
+            raise QueryInvalidError(
+                f"Minutes are kept for {MINUTES_KEPT.days} days. Ask for whole hours, or for a later `from`.",
+                field="granularity",
+            )
     if (end - begin) / width > MAX_BUCKETS:
         raise QueryInvalidError(f"More than {MAX_BUCKETS} buckets. Ask for wider ones.", field="granularity")
     return Stretch(
@@ -69,13 +81,9 @@ def _time(text: str, field: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _floor(moment: datetime) -> datetime:
-    return moment.replace(second=0, microsecond=0)
-
-
-def _ceil(moment: datetime) -> datetime:
-    floor = _floor(moment)
-    return floor if floor == moment else floor + MINUTE
+def _ceil(moment: datetime, width_s: int) -> datetime:
+    below = floor(moment, width_s)
+    return below if below == moment else below + timedelta(seconds=width_s)
 
 
 def read_unit(text: str) -> Unit:

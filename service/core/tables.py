@@ -1,6 +1,7 @@
 """The tables. `migrations/` makes them; a test holds the two equal."""
 
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -99,6 +100,7 @@ samples = Table(
     Column("details", JSON, nullable=False),  # everything else the caller sent
     # what was promised of the texts, and what is left of them
     Column("session_id", String(200)),
+    Column("trace_id", String(200)),
     Column("store_text", String(8), nullable=False, server_default=StoreText.FULL.value),
     Column("redacted", JSON(none_as_null=True)),  # {rule: number of places}
     Column("text_digests", JSON(none_as_null=True)),  # {question, contexts, response, samples}
@@ -131,6 +133,14 @@ samples = Table(
         "ix_samples_pending",
         "priority",
         "seq",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    # What rates have to say of those that wait: few, whatever the table's size.
+    Index(
+        "ix_samples_waiting",
+        "tenant",
+        "received_at",
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),
@@ -180,23 +190,39 @@ claims = Table(
     Column("evidence_end", Integer),
 )
 
-# Counts of submissions that have no row, by minute. One primary key, so that flushes add up.
-ledger = Table(
-    "ledger",
-    metadata,
-    Column("minute", UtcTime, primary_key=True),
-    Column("tenant", String(64), primary_key=True),
-    Column("outcome", String(32), primary_key=True),
-    Column("stratum", String(64), primary_key=True),
-    Column("inclusion_probability", Float, primary_key=True),
-    Column("policy_version", String(64), primary_key=True),
-    Column("model", String(200), primary_key=True),
-    Column("release", String(200), primary_key=True),
-    Column("prompt_version", String(200), primary_key=True),
-    Column("route", String(200), primary_key=True),
-    Column("submissions", BigInteger, nullable=False),
-    Index("ix_ledger_rate", "tenant", "minute"),
-)
+
+def _counted() -> list[Column[Any]]:
+    """What a rate needs to know of submissions: what they have in common, and sums over them."""
+    names = [Column(name, String(200), primary_key=True) for name in ("model", "release", "prompt_version", "route")]
+    sums = ("flagged", "claims", "claims_flagged", "claims_squares", "claims_flagged_squares", "claims_products")
+    return [
+        Column("width_s", Integer, primary_key=True, autoincrement=False),  # of the stretch of time
+        Column("tenant", String(64), primary_key=True),
+        Column("start", UtcTime, primary_key=True),
+        *names,
+        Column("stratum", String(64), primary_key=True),
+        Column("inclusion_probability", Float, primary_key=True),
+        Column("outcome", String(32), primary_key=True),  # an Outcome, a State but `pending`, or SCORES
+        Column("fingerprint", String(64), primary_key=True),  # of SCORES; else empty
+        Column("number", BigInteger, nullable=False),  # of submissions; of scores
+        *(Column(name, BigInteger, nullable=False) for name in sums),
+        Column("some_flagged", BigInteger, nullable=False),  # responses with a flagged claim
+        Column("some_clean", BigInteger, nullable=False),  # responses with a checked claim that is not flagged
+        Column("score_sum", Float, nullable=False),
+        Column("score_squares", Float, nullable=False),
+    ]
+
+
+SCORES = "scores"  # the outcome of sums over scores; a sample that two fingerprints scored is in both
+
+# Sums by minute, by hour and by day: what rates are read from. Only the elected ticker writes here.
+rollups = Table("rollups", metadata, *_counted(), sqlite_with_rowid=False)
+
+# What has happened since they were last brought up to date: written with what it counts, in the same transaction.
+rollup_deltas = Table("rollup_deltas", metadata, Column("seq", Key, primary_key=True, autoincrement=True))
+for _column in _counted():
+    if _column.name != "width_s":
+        rollup_deltas.append_column(Column(_column.name, _column.type, nullable=False))
 
 # Which flushes were counted, so that a retried one counts once.
 ledger_flushes = Table(

@@ -21,7 +21,8 @@ from service.core.errors import ClientSamplingOffError, OverloadedError
 from service.core.keys import Scope
 from service.core.payload import parse_counts
 from service.core.policy import DEFAULT_STRATUM, tenant_rules
-from service.core.store.ledger import Flush, LedgerKey, add_flush
+from service.core.store.ledger import Flush, add_flush
+from service.core.store.rollups import Place
 from service.core.tables import Outcome
 from service.routes.problem import FAILURES, PROBLEM, READ_FAILURES
 from service.sampling import DOMAIN
@@ -91,7 +92,7 @@ async def counts(request: Request) -> CountedAnswer:
     """Counts submissions that a client did not send. The same (client, sequence) is counted once."""
     caller = await authorize(request, Scope.INGEST)
     sidecar, sent, now = sidecar_of(request), parse_counts(await read_body(request)), utc_now()
-    totals: Counter[LedgerKey] = Counter()
+    totals: Counter[Place] = Counter()
     for count in sent.counts:
         totals[_key(count, caller.tenant, now)] += count.submissions
     if not sidecar.client_keys.admit(caller.tenant, totals):
@@ -111,16 +112,15 @@ def _add(database: Database, flush: Flush, now: datetime) -> bool:
         return add_flush(connection, flush, now)
 
 
-def _key(count: ClientCount, tenant: str, now: datetime) -> LedgerKey:
+def _key(count: ClientCount, tenant: str, now: datetime) -> Place:
     """Placed by its age on this machine's clock: a client's own clock may be anything."""
     counted_at = now - timedelta(seconds=count.age_s)
-    return LedgerKey(
+    return Place(
         minute=counted_at.replace(second=0, microsecond=0),
         tenant=tenant,
         outcome=Outcome(count.outcome),
         stratum=count.stratum,
         inclusion_probability=count.inclusion_probability,
-        policy_version=count.policy_version,
         model=count.model or "",
         release=count.release or "",
         prompt_version=count.prompt_version or "",

@@ -41,7 +41,10 @@ def hallucination_rate(  # noqa: PLR0913, PLR0917 - one argument a query paramet
     unit: Annotated[str, Query(description="`response` or `claim`.")] = "response",
     confidence: Annotated[str, Query(description="Of the interval, between 0.5 and 0.9999.")] = "0.95",
 ) -> RatesAnswer:
-    """How often responses are flagged, with an interval, counts and worst-case bounds. Times widen to whole minutes."""
+    """How often responses are flagged, with an interval, counts and worst-case bounds.
+
+    Times widen to whole minutes, those of over two days ago to whole hours; with `granularity`, `from` to a multiple of it.
+    """
     unknown = sorted(set(request.query_params) - PARAMETERS)
     if unknown:
         raise QueryInvalidError(f"There is no parameter {unknown[0][:50]!r}.", field=unknown[0][:50])

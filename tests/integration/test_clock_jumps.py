@@ -15,9 +15,10 @@ from service.core.db import Database
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell, connect
 from service.core.store.leases import acquire
-from service.core.store.ledger import Flush, LedgerKey, add_flush
+from service.core.store.ledger import Flush, add_flush
+from service.core.store.rollups import Place
 from service.core.store.taking import Finished, finish
-from service.core.tables import Outcome, leases, ledger, samples
+from service.core.tables import Outcome, leases, rollup_deltas, samples
 from tests.integration.conftest import Start
 from tests.integration.support import BY, DEAD_REDIS, LIMITS, NOW, ToldScorer, scored, states, store, submission, take
 from tests.integration.support import new_sample as sample
@@ -116,17 +117,16 @@ def test_rows_of_the_future_are_scored_and_counted(start: Start, database: Datab
 
 def test_minutes_that_come_again_add_up(database: Database) -> None:
     """A clock set back writes into minutes that were counted before: they hold the sum, each flush once."""
-    key = LedgerKey(
+    key = Place(
         minute=NOW.replace(second=0, microsecond=0),
         tenant="default",
         outcome=Outcome.SAMPLED_OUT,
         stratum="default",
         inclusion_probability=0.5,
-        policy_version="v",
     )
     for sequence, moment in enumerate([NOW, NOW + timedelta(hours=HOURS), NOW - timedelta(hours=HOURS)]):
         for _ in range(2):
             with database.write() as connection:
                 add_flush(connection, Flush(replica="r", sequence=sequence, counts={key: 3}), moment)
     with database.read() as connection:
-        assert [row.submissions for row in connection.execute(ledger.select())] == [9]
+        assert sum(row.number for row in connection.execute(rollup_deltas.select())) == 9

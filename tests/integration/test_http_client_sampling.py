@@ -13,7 +13,7 @@ from service.core.config import Auth
 from service.core.db import Database
 from service.core.keys import Scope
 from service.core.store.ledger import REMEMBERED
-from service.core.tables import ledger, ledger_flushes
+from service.core.tables import ledger_flushes, rollup_deltas
 from tests.integration.conftest import Start
 from tests.integration.support import id_at, row_of, submission
 
@@ -47,7 +47,7 @@ def counts(sequence: int = 0, *, client: str = "web-1", **changes: Any) -> dict[
 
 def counted(database: Database) -> dict[str, int]:
     """Submissions in the ledger by outcome."""
-    statement = select(ledger.c.outcome, func.sum(ledger.c.submissions)).group_by(ledger.c.outcome)
+    statement = select(rollup_deltas.c.outcome, func.sum(rollup_deltas.c.number)).group_by(rollup_deltas.c.outcome)
     with database.read() as connection:
         return {outcome: int(total) for outcome, total in connection.execute(statement)}
 
@@ -181,7 +181,7 @@ class TestCounts:
         """Two hours old means two hours before they arrived, by the sidecar's clock."""
         start().client.post("/counts", json=counts(age_s=7_200.0))
         with database.read() as connection:
-            minute = connection.execute(select(ledger.c.minute)).scalar_one()
+            minute = connection.execute(select(rollup_deltas.c.start)).scalar_one()
         assert abs(utc_now() - timedelta(hours=2) - minute) < timedelta(minutes=2)
 
     @pytest.mark.parametrize(

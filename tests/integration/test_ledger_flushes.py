@@ -12,19 +12,18 @@ from sqlalchemy import Connection, func, select
 from service.core.db import Database
 from service.core.errors import StoreUnavailableError
 from service.core.metrics import SidecarMetrics
-from service.core.store.ledger import LedgerKey
-from service.core.tables import Outcome, ledger, ledger_flushes
-from service.ledger import MAX_KEYS, OTHER, Ledger
+from service.core.store.rollups import OTHER, Place
+from service.core.tables import Outcome, ledger_flushes, rollup_deltas
+from service.ledger import MAX_KEYS, Ledger
 from tests.integration.support import NOW, in_threads
 from tests.servers import wait_for
 
-KEY = LedgerKey(
+KEY = Place(
     minute=NOW,
     tenant="default",
     outcome=Outcome.SAMPLED_OUT,
     stratum="default",
     inclusion_probability=0.05,
-    policy_version="v1",
 )
 
 
@@ -66,7 +65,7 @@ def make_ledger(failing: FailingDatabase, unflushed: Gauge) -> Callable[[float],
 
 def total(database: Database) -> int:
     with database.read() as connection:
-        return int(connection.execute(select(func.coalesce(func.sum(ledger.c.submissions), 0))).scalar_one())
+        return int(connection.execute(select(func.coalesce(func.sum(rollup_deltas.c.number), 0))).scalar_one())
 
 
 def flushes(database: Database) -> list[int]:
@@ -180,8 +179,8 @@ def test_too_many_keys_lose_their_groups_not_their_counts(
     counting.stop()
     assert total(database) == MAX_KEYS + 50
     with database.read() as connection:
-        found = connection.execute(select(ledger).where(ledger.c.route == OTHER)).one()
-    assert (found.submissions, found.tenant, found.inclusion_probability) == (50, "default", 0.05)
+        found = connection.execute(select(rollup_deltas).where(rollup_deltas.c.route == OTHER)).one()
+    assert (found.number, found.tenant, found.inclusion_probability) == (50, "default", 0.05)
 
 
 def test_a_label_that_the_database_refuses_holds_up_no_count(database: Database, unflushed: Gauge) -> None:
@@ -194,8 +193,8 @@ def test_a_label_that_the_database_refuses_holds_up_no_count(database: Database,
     counts.count(KEY._replace(model="later"))
     counts.stop()
     with database.read() as connection:
-        rows = connection.execute(select(ledger.c.model, ledger.c.submissions)).all()
-    assert {row.model: row.submissions for row in rows} == {OTHER: 2, "later": 1}
+        rows = connection.execute(select(rollup_deltas.c.model, rollup_deltas.c.number)).all()
+    assert {row.model: row.number for row in rows} == {OTHER: 2, "later": 1}
 
 
 def test_labels_without_end_fill_no_table(database: Database, unflushed: Gauge) -> None:
@@ -210,4 +209,4 @@ def test_labels_without_end_fill_no_table(database: Database, unflushed: Gauge) 
     kept.stop()
     assert total(database) == 2 * (MAX_KEYS * 3 // 4) + 1
     with database.read() as connection:
-        assert connection.execute(select(func.count()).select_from(ledger)).scalar_one() == MAX_KEYS + 2
+        assert connection.execute(select(func.count()).select_from(rollup_deltas)).scalar_one() == MAX_KEYS + 2

@@ -1,14 +1,19 @@
 """The schema: migrations make what the tables say, and a wrong schema refuses the start."""
 
 import warnings
+from datetime import timedelta
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from service.core.clock import EPOCH
 from service.core.db import Database, _alembic, current_revision, head_revision, require_current, upgrade
 from service.core.errors import SchemaMismatchError, SchemaNewerError
+from service.core.rates import Question, make_buckets
+from service.core.store.rates import Stretch, read_counted
+from service.core.store.rollups import fold
 from service.core.store.samples import read_sample
 from service.core.tables import metadata
 from tests.integration.support import set_revision
@@ -75,4 +80,29 @@ def test_rows_of_the_first_schema_stay_whole(database_url: str) -> None:
     row = stored.sample
     assert (row.response, row.session_id, row.store_text, row.kept) == ("It is blue.", "s1", "full", "text")
     assert (row.text_removed_at, row.redacted, len(stored.scores)) == (None, None, 1)
+    database.close()
+
+
+def test_rates_of_before_the_rollups_stay(database_url: str) -> None:
+    """What was counted and scored under an older schema is in the rates of the new one, before and after a fold."""
+    database = Database(database_url)
+    with database.write() as connection:
+        command.upgrade(_alembic(connection), "0003")
+        for statement in OLD_ROWS:
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(
+            "INSERT INTO ledger (minute, tenant, outcome, stratum, inclusion_probability, policy_version, model, release,"
+            " prompt_version, route, submissions) VALUES (0, 'default', 'sampled_out', 'default', 1.0, 'v1', '', '', '',"
+            " '', 9), (0, 'default', 'sampled_out', 'default', 1.0, 'v2', '', '', '', '', 1)"
+        )
+    upgrade(database)
+    stretch = Stretch(
+        tenant="default", start=EPOCH, end=EPOCH + timedelta(days=1), width_s=86_400, group_by=("stratum",)
+    )
+    for _ in range(2):
+        with database.write() as connection:
+            (bucket,) = make_buckets(Question(stretch=stretch), read_counted(connection, stretch))
+            fold(connection, 100)
+        assert (bucket.counts.submitted, bucket.counts.sampled_out, bucket.counts.scored) == (11, 10, 1)
+        assert (bucket.fingerprint, bucket.flagged.rate) == ("f", 0.0)
     database.close()

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 
 from models.types import NotApplicable, NotApplicableReason, Outcome
 from service.core.db import Database
-from service.core.rates import Bucket, make_buckets
-from service.core.store.rates import Stretch, Unit, read_scores, read_states
+from service.core.rates import Bucket, Question, make_buckets
+from service.core.store.rates import Stretch, Unit, read_counted
 from service.core.store.removal import By, Depth, Removal, Removed, count_due, next_tenant, remove_batch
 from service.core.store.samples import NewSample, read_sample
 from service.core.store.taking import Finished, Taken, finish, give_up
@@ -70,8 +70,8 @@ def rates(database: Database, unit: Unit = Unit.RESPONSE) -> list[Bucket]:
     start, end = NOW.replace(hour=0), NOW.replace(hour=23)
     stretch = Stretch(tenant="default", start=start, end=end, width_s=60, group_by=("release", "stratum"))
     with database.read() as connection:
-        counted, measured = read_states(connection, stretch), read_scores(connection, stretch, unit)
-    return make_buckets(stretch, unit, 0.95, states=counted, scored=measured)
+        counted = read_counted(connection, stretch)
+    return make_buckets(Question(stretch=stretch, unit=unit), counted)
 
 
 class TestPromise:

@@ -5,28 +5,28 @@ from datetime import timedelta
 from sqlalchemy import func, select
 
 from service.core.db import Database
-from service.core.store.ledger import Flush, LedgerKey, add_flush
-from service.core.tables import Outcome, ledger
+from service.core.store.ledger import Flush, add_flush
+from service.core.store.rollups import Place
+from service.core.tables import Outcome, rollup_deltas
 from tests.integration.support import NOW, in_threads
 
-KEY = LedgerKey(
+KEY = Place(
     minute=NOW,
     tenant="default",
     outcome=Outcome.SAMPLED_OUT,
     stratum="default",
     inclusion_probability=0.05,
-    policy_version="v1",
 )
 
 
-def add(database: Database, replica: str, sequence: int, counts: dict[LedgerKey, int]) -> bool:
+def add(database: Database, replica: str, sequence: int, counts: dict[Place, int]) -> bool:
     with database.write() as connection:
         return add_flush(connection, Flush(replica=replica, sequence=sequence, counts=counts), NOW)
 
 
 def total(database: Database) -> int:
     with database.read() as connection:
-        return int(connection.execute(select(func.coalesce(func.sum(ledger.c.submissions), 0))).scalar_one())
+        return int(connection.execute(select(func.coalesce(func.sum(rollup_deltas.c.number), 0))).scalar_one())
 
 
 def test_a_flush_is_counted(database: Database) -> None:
@@ -65,7 +65,6 @@ def test_keys_are_counted_apart(database: Database) -> None:
         KEY._replace(outcome=Outcome.DUPLICATE),
         KEY._replace(stratum="s"),
         KEY._replace(inclusion_probability=0.1),
-        KEY._replace(policy_version="v2"),
         KEY._replace(model="m"),
         KEY._replace(release="r"),
         KEY._replace(prompt_version="p"),
@@ -74,8 +73,9 @@ def test_keys_are_counted_apart(database: Database) -> None:
     add(database, "r1", 1, dict.fromkeys((KEY, *others), 2))
     add(database, "r1", 2, dict.fromkeys((KEY, *others), 1))
     with database.read() as connection:
-        counts = connection.execute(select(ledger.c.submissions)).scalars().all()
-    assert counts == [3] * 11
+        names = [rollup_deltas.c[name] for name in ("start", *Place._fields[1:])]
+        counts = connection.execute(select(func.sum(rollup_deltas.c.number)).group_by(*names)).scalars().all()
+    assert counts == [3] * 10
 
 
 def test_a_failed_flush_leaves_nothing(database: Database) -> None:

@@ -64,13 +64,13 @@ def test_scores_and_claims_keep_their_numbers(database: Database) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 50])
-def test_a_take_and_its_finish_are_five_statements(database: Database, rows: int) -> None:
-    """However many rows: find, hold, end, scores, claims."""
+def test_a_take_and_its_finish_are_six_statements(database: Database, rows: int) -> None:
+    """However many rows: find, hold, end, scores, claims, rollups."""
     store(database, *[new_sample(f"s-{n}") for n in range(rows)])
     with statements(database) as seen, database.write() as connection:
         taken = take_fresh(connection, LIMITS)
         finish(connection, [Finished(taken=row, outcome=scored()) for row in taken], BY, NOW)
-    assert [statement.split()[0] for statement in seen] == ["SELECT", "UPDATE", "UPDATE", "INSERT", "INSERT"]
+    assert [statement.split()[0] for statement in seen] == ["SELECT", "UPDATE", "UPDATE", "INSERT", "INSERT", "INSERT"]
 
 
 def test_rows_without_a_score_write_none(database: Database) -> None:
@@ -87,7 +87,7 @@ def test_rows_without_a_score_write_none(database: Database) -> None:
                 NOW,
             )
     assert [row.taken.seq for row in done] == [row.seq for row in taken]
-    assert len(seen) == 4
+    assert len(seen) == 5
     with database.read() as connection:
         held = connection.execute(select(scores.c.sample_seq)).scalars().all()
     assert held == [taken[1].seq, taken[3].seq]

@@ -21,7 +21,7 @@ def refusing(database: Database, state: str) -> Iterator[None]:
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
             f"$$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '{state}'; END $$"
         )
-        for table in ("samples", "ledger", "leases"):
+        for table in ("samples", "rollup_deltas", "leases"):
             connection.exec_driver_sql(
                 f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
             )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from service.core.estimate import Cell
 from service.core.fields import LEAST_RATE
 from service.core.store.rates import ScoreRow, StateRow
+from service.core.store.rollups import Sums
 from service.core.tables import Outcome, State
 
 LAW = settings(deadline=None)  # a shared machine may stall in the middle of any example
@@ -158,12 +159,11 @@ CELLS = st.lists(st.one_of(response_cells(), claim_cells()), max_size=5)
 RESPONSE_CELLS = st.lists(response_cells(), max_size=5)
 KNOWN_CELLS = st.lists(response_cells(unknown=0), max_size=5)
 
-# A stretch as the store reads it: (bucket, group, outcome, in_rate, probability, submissions, share of them flagged).
+# A stretch as the store reads it: (bucket, group, outcome, probability, submissions, share of them flagged).
 _ROW = st.tuples(
     st.integers(0, 1),
     st.sampled_from(["", "a", "b"]),
     st.sampled_from([*State, *Outcome]),
-    st.booleans(),
     PROBABILITIES,
     st.integers(1, 50),
     st.floats(0, 1),
@@ -173,17 +173,15 @@ _ROW = st.tuples(
 @st.composite
 def stretches(draw: st.DrawFn) -> tuple[list[StateRow], list[ScoreRow]]:
     """State rows of distinct places, and the score rows of the scored ones, under up to two fingerprints."""
-    rows = draw(st.lists(_ROW, max_size=12, unique_by=lambda row: row[:5]))
+    rows = draw(st.lists(_ROW, max_size=12, unique_by=lambda row: row[:4]))
     states, scores = [], []
-    for bucket, group, outcome, drawn_in_rate, probability, submissions, share in rows:
-        in_rate = drawn_in_rate or outcome in set(Outcome)  # what has no row is never forced
+    for bucket, group, outcome, probability, submissions, share in rows:
         place = {"bucket": bucket, "group": (group,), "inclusion_probability": probability}
-        states.append(StateRow(**place, outcome=str(outcome), in_rate=in_rate, submissions=submissions))
-        if outcome == State.SCORED and in_rate:
+        states.append(StateRow(**place, outcome=str(outcome), submissions=submissions))
+        if outcome == State.SCORED:
             split = draw(st.integers(0, submissions))
             for fingerprint, scored in (("f1", split), ("f2", submissions - split)):
                 if scored:
-                    k = int(share * scored)
-                    sums = {"scored": scored, "k": k, "m": scored, "kk": k, "km": k, "mm": scored}
-                    scores.append(ScoreRow(**place, fingerprint=fingerprint, **sums))
+                    sums = Sums(number=scored, flagged=int(share * scored))
+                    scores.append(ScoreRow(**place, fingerprint=fingerprint, sums=sums))
     return states, scores

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from service.app import create_app
 from service.core.config import Settings
 from service.core.db import Database, upgrade
-from service.core.tables import ledger, samples
+from service.core.tables import rollup_deltas, samples
 from tests.property.strategies import BODIES, JSON, SUBMISSIONS, TEXTS
 from tests.servers import wait_for
 
@@ -119,7 +119,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def _ledger(database: Database) -> dict[str, int]:
     with database.read() as connection:
-        rows = connection.execute(select(ledger.c.outcome, func.sum(ledger.c.submissions)).group_by(ledger.c.outcome))
+        rows = connection.execute(
+            select(rollup_deltas.c.outcome, func.sum(rollup_deltas.c.number)).group_by(rollup_deltas.c.outcome)
+        )
         return {"sampled_out": 0, "duplicate": 0} | {outcome: int(count) for outcome, count in rows}
 
 

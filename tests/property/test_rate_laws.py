@@ -6,9 +6,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.core.estimate import NOTHING, Cell, bounds, estimate, wilson
-from service.core.rates import Bucket, Counts, make_buckets
-from service.core.store.rates import ScoreRow, StateRow, Unit
+from service.core.estimate import NOTHING, Cell, bounds, estimate, responses
+from service.core.intervals import interval, wilson
+from service.core.rates import Bucket, Counts, Question, make_buckets
+from service.core.store.rates import Counted, ScoreRow, StateRow
 from service.core.tables import Outcome, State
 from tests.property.strategies import CELLS, CONFIDENCES, KNOWN_CELLS, LAW, RESPONSE_CELLS, stretches
 from tests.unit.service.support import stretch
@@ -17,7 +18,7 @@ CLOSE = 1e-9
 
 
 def buckets(rows: tuple[list[StateRow], list[ScoreRow]]) -> list[Bucket]:
-    return make_buckets(stretch("release"), Unit.RESPONSE, 0.95, states=rows[0], scored=rows[1])
+    return make_buckets(Question(stretch=stretch("release")), Counted(states=rows[0], scores=rows[1]))
 
 
 def places(counts: Counts) -> int:
@@ -77,11 +78,10 @@ def test_only_ratios_of_weights_count(cells: list[Cell], factor: float) -> None:
 @LAW
 @given(st.integers(1, 5_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), CONFIDENCES)
 def test_equal_weights_are_plain_wilson(seen: tuple[int, int], confidence: float) -> None:
-    """With one inclusion probability the estimate is the plain share and Wilson's interval at n."""
+    """With one inclusion probability the estimate is the plain share and the interval at n."""
     k, n = seen
-    cell = Cell(inclusion_probability=0.05, scored=n, k=k, m=n, kk=k, km=k, mm=n)
-    found = estimate([cell], confidence)
-    assert (found.rate, found.low, found.high) == pytest.approx((k / n, *wilson(k / n, n, confidence)), abs=1e-7)
+    found = estimate([responses(0.05, n, k)], confidence)
+    assert (found.rate, found.low, found.high) == pytest.approx((k / n, *interval(k / n, n, confidence)), abs=1e-7)
 
 
 @LAW
@@ -134,18 +134,7 @@ def test_fingerprints_are_never_mixed(rows: tuple[list[StateRow], list[ScoreRow]
     assert len(set(found)) == len(found)
     for fingerprint in ("f1", "f2"):
         series = [bucket.counts.scored for bucket in buckets(rows) if bucket.fingerprint == fingerprint]
-        assert sum(series) == sum(row.scored for row in rows[1] if row.fingerprint == fingerprint)
-
-
-@LAW
-@given(stretches())
-def test_forced_samples_touch_no_rate(rows: tuple[list[StateRow], list[ScoreRow]]) -> None:
-    """Counted as sampled out, forced samples change neither a rate nor a bound."""
-    states, scored = rows
-    as_sampled_out = [
-        state if state.in_rate else replace(state, outcome=Outcome.SAMPLED_OUT.value, in_rate=True) for state in states
-    ]
-    assert buckets((as_sampled_out, scored)) == buckets(rows)
+        assert sum(series) == sum(row.sums.number for row in rows[1] if row.fingerprint == fingerprint)
 
 
 @LAW

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from service.core.estimate import wilson
+from service.core.intervals import wilson
 from workers.bench.detection_results import Detected, DetectionResult, Interval, Share
 from workers.bench.markdown import section, table
 

@@ -16,8 +16,8 @@ from models.load import ScorerConfig, load_scorer
 from models.types import ModelError, Scored
 from service.core.clock import utc_now
 from service.core.db import Database, upgrade
-from service.core.rates import make_buckets
-from service.core.store.rates import Stretch, Unit, read_scores, read_states
+from service.core.rates import Question, make_buckets
+from service.core.store.rates import Stretch, read_counted
 from service.core.store.samples import accept
 from service.core.tables import State, metadata, samples
 from workers.bench.draining import drain_takes, measure_crowds, measure_growth
@@ -169,9 +169,8 @@ class _Store:
         stretch = Stretch(tenant="default", start=start, end=end, width_s=width_s, group_by=())
         started = time.perf_counter()
         with self.database.read() as connection:
-            states = read_states(connection, stretch)
-            scored = read_scores(connection, stretch, Unit.RESPONSE)
-        make_buckets(stretch, Unit.RESPONSE, 0.95, states=states, scored=scored)
+            counted = read_counted(connection, stretch)
+        make_buckets(Question(stretch=stretch), counted)
         return (time.perf_counter() - started) * 1_000
 
     def _accepting(self, rows: int) -> Accepting:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from service.core.estimate import wilson
+from service.core.intervals import wilson
 from workers.bench.attacks import ATTACKS
 from workers.bench.markdown import rounded, section, table
 from workers.bench.robustness_results import (

@@ -13,6 +13,7 @@ from models.load import ScorerConfig, load_scorer
 from models.types import Context, Item, Outcome
 from service.core.clock import to_microseconds, utc_now
 from service.core.db import Database
+from service.core.store.recount import add_deltas_of_rows
 from service.core.store.samples import NewSample, accept, columns_of
 from service.core.store.taking import ScoredBy
 from service.core.tables import State, samples, scores
@@ -110,6 +111,7 @@ def fill_scored(database: Database, count: int, span: timedelta) -> None:
             last = connection.execute(select(func.coalesce(func.max(samples.c.seq), 0))).scalar_one()
             connection.execute(_insert_small(size, State.SCORED, span))
             connection.execute(_insert_scores(last))
+            add_deltas_of_rows(connection, last)
 
 
 def _chunks(count: int) -> Sequence[int]:

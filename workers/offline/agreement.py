@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from statistics import NormalDist
 
-from service.core.estimate import wilson
+from service.core.intervals import wilson
 
 CONFIDENCE = 0.95
 

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from service.core.estimate import Cell, Estimate, estimate
+from service.core.estimate import Estimate, estimate, responses
 from service.core.tables import State
 from workers.offline.agreement import Labelled, read_label
 from workers.offline.answer import ErrorAnswer, RowAnswer
@@ -93,5 +93,4 @@ class Tally:
     def estimate(self) -> Estimate:
         """The flagged rate over the scored rows."""
         scored, flagged = self.statuses[State.SCORED], self.flagged
-        cell = Cell(inclusion_probability=1.0, scored=scored, k=flagged, m=scored, kk=flagged, km=flagged, mm=scored)
-        return estimate([cell], CONFIDENCE)
+        return estimate([responses(1.0, scored, flagged)], CONFIDENCE)

@@ -3,29 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from service.core.store.dialect import insert
-from service.core.tables import Outcome, ledger, ledger_flushes
+from service.core.store.rollups import Place, Sums, add_deltas
+from service.core.tables import ledger_flushes
 
 REMEMBERED = 1_000  # flushes of one sender
-
-
-class LedgerKey(NamedTuple):
-    """What is counted together. A tuple: one is made and hashed for every submission that is not sampled."""
-
-    minute: datetime
-    tenant: str
-    outcome: Outcome
-    stratum: str
-    inclusion_probability: float
-    policy_version: str
-    model: str = ""
-    release: str = ""
-    prompt_version: str = ""
-    route: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +19,7 @@ class Flush:
 
     replica: str
     sequence: int
-    counts: Mapping[LedgerKey, int]
+    counts: Mapping[Place, int]
 
 
 def add_flush(connection: Connection, flush: Flush, now: datetime) -> bool:
@@ -53,14 +38,7 @@ def add_flush(connection: Connection, flush: Flush, now: datetime) -> bool:
             ledger_flushes.c.replica == flush.replica, ledger_flushes.c.sequence < flush.sequence - REMEMBERED
         )
     )
-    statement = insert(connection, ledger)
-    statement = statement.on_conflict_do_update(
-        index_elements=[column.name for column in ledger.primary_key.columns],
-        set_={"submissions": ledger.c.submissions + statement.excluded.submissions},
-    )
-    # One order for all flushes: two sidecars that add to the same rows must not wait for each other in a circle.
-    keys = sorted(flush.counts, key=lambda key: tuple(map(str, key)))
-    connection.execute(statement, [key._asdict() | {"submissions": flush.counts[key]} for key in keys])
+    add_deltas(connection, ((place, Sums(number=number)) for place, number in flush.counts.items()))
     return True
 
 

@@ -1,4 +1,4 @@
-"""What rates are made of: weighted counts by bucket, group and fingerprint."""
+"""What rates are made of: counts and sums by bucket, group and fingerprint, read from the rollups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,26 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, Table, and_, cast, func, literal, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    Table,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+    type_coerce,
+    union_all,
+)
 
 from service.core.clock import to_microseconds
-from service.core.tables import ledger, samples, scores
+from service.core.store.rollups import SUMS, WIDTHS_S, Sums, pieces
+from service.core.tables import SCORES, Outcome, State, rollup_deltas, rollups, samples
 
 DIMENSIONS = ("model", "release", "prompt_version", "route", "stratum")
+_PENDING = samples.c.state == literal_column("'pending'")  # the partial index's predicate
 
 
 class Unit(StrEnum):
@@ -31,6 +45,14 @@ class Stretch:
     width_s: int  # of a bucket; whole minutes
     group_by: tuple[str, ...]  # of DIMENSIONS
 
+    @property
+    def widest_s(self) -> int:
+        """The widest stretches of the rollups of which every bucket is made up; the widest of all if it is one bucket."""
+        if (self.end - self.start).total_seconds() <= self.width_s:
+            return max(WIDTHS_S)
+        begin = int(self.start.timestamp())
+        return max(width_s for width_s in WIDTHS_S if self.width_s % width_s == 0 == begin % width_s)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StateRow:
@@ -39,7 +61,6 @@ class StateRow:
     bucket: int
     group: tuple[str, ...]
     outcome: str  # a State or an Outcome
-    in_rate: bool
     inclusion_probability: float
     submissions: int
 
@@ -52,93 +73,81 @@ class ScoreRow:
     group: tuple[str, ...]
     fingerprint: str
     inclusion_probability: float
-    scored: int
-    k: int
-    m: int
-    kk: int
-    km: int
-    mm: int
+    sums: Sums
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """All that a stretch's rates are made of."""
+
+    states: Sequence[StateRow]
+    scores: Sequence[ScoreRow]
+
+
+def read_counted(connection: Connection, stretch: Stretch) -> Counted:
+    """Every submission of the stretch by what became of it, and the sums over scores; two statements."""
+    states, scores = [], []
+    for row in connection.execute(_folded_and_not(stretch)):
+        place: dict[str, Any] = {
+            "bucket": int(row[0]),
+            "group": tuple(row[1 : 1 + len(stretch.group_by)]),
+            "inclusion_probability": float(row.inclusion_probability),
+        }
+        if row.outcome != SCORES:
+            states.append(StateRow(**place, outcome=row.outcome, submissions=int(row.number)))
+        elif row.number:
+            # Sums of whole numbers come as decimals from PostgreSQL.
+            sums = Sums(**{name: _KINDS[name](getattr(row, name)) for name in SUMS})
+            scores.append(ScoreRow(**place, fingerprint=row.fingerprint, sums=sums))
+    return Counted(states=states + _read_pending(connection, stretch), scores=scores)
+
+
+_KINDS: dict[str, Any] = {name: float if name.startswith("score_") else int for name in SUMS}
+
+
+def _folded_and_not(stretch: Stretch) -> Select[Any]:
+    parts = [
+        _part(rollups, stretch, piece.start, piece.end).where(rollups.c.width_s == piece.width_s)
+        for piece in pieces(stretch.start, stretch.end, stretch.widest_s)
+    ]
+    every = union_all(*parts, _part(rollup_deltas, stretch, stretch.start, stretch.end)).subquery()
+    keys = [every.c[name] for name in ("bucket", *stretch.group_by, "outcome", "fingerprint", "inclusion_probability")]
+    return select(*keys, *(func.sum(every.c[name]).label(name) for name in SUMS)).group_by(*keys)
+
+
+def _part(table: Table, stretch: Stretch, start: datetime, end: datetime) -> Select[Any]:
+    names = dict.fromkeys((*stretch.group_by, "outcome", "fingerprint", "inclusion_probability"))
+    columns = [table.c[name] for name in (*names, *SUMS)]
+    return select(_bucket(table.c.start, stretch).label("bucket"), *columns).where(
+        table.c.tenant == stretch.tenant, table.c.start >= start, table.c.start < end
+    )
+
+
+def _read_pending(connection: Connection, stretch: Stretch) -> list[StateRow]:
+    moment = samples.c.received_at
+    keys = [_bucket(moment, stretch).label("bucket"), *(samples.c[name] for name in stretch.group_by)]
+    # A sample that is only scored because a caller waits for it was left out by the hash.
+    outcome = case((samples.c.in_rate, State.PENDING.value), else_=Outcome.SAMPLED_OUT.value).label("outcome")
+    keys += [outcome, samples.c.inclusion_probability]
+    statement = (
+        select(*keys, func.count().label("number"))
+        .where(_PENDING, samples.c.tenant == stretch.tenant, moment >= stretch.start, moment < stretch.end)
+        .group_by(*keys)
+    )
+    size = len(stretch.group_by)
+    return [
+        StateRow(
+            bucket=int(row[0]),
+            group=tuple(row[1 : 1 + size]),
+            outcome=row.outcome,
+            inclusion_probability=float(row.inclusion_probability),
+            submissions=int(row.number),
+        )
+        for row in connection.execute(statement)
+    ]
 
 
 def _bucket(moment: Any, stretch: Stretch) -> Any:
     since = type_coerce(moment, BigInteger) - literal(to_microseconds(stretch.start), BigInteger())
     # Integers on both sides: both databases then divide without a remainder.
     return since // literal(stretch.width_s * 1_000_000, BigInteger())
-
-
-def _within(table: Table, moment: Any, stretch: Stretch) -> Any:
-    return and_(table.c.tenant == stretch.tenant, moment >= stretch.start, moment < stretch.end)
-
-
-def _columns(table: Table, moment: Any, stretch: Stretch) -> list[Any]:
-    groups = [table.c[name] for name in stretch.group_by]
-    return [_bucket(moment, stretch).label("bucket"), *groups]
-
-
-def read_states(connection: Connection, stretch: Stretch) -> list[StateRow]:
-    """Every submission of the stretch by what became of it; two statements."""
-    size = 1 + len(stretch.group_by)
-    keys = _columns(samples, samples.c.received_at, stretch)
-    by_row = select(*keys, samples.c.state, samples.c.in_rate, samples.c.inclusion_probability, func.count()).where(
-        _within(samples, samples.c.received_at, stretch)
-    )
-    by_row = by_row.group_by("bucket", *keys[1:], samples.c.state, samples.c.in_rate, samples.c.inclusion_probability)
-    rows = [_state_row(row, size) for row in connection.execute(by_row)]
-    keys = _columns(ledger, ledger.c.minute, stretch)
-    by_count = select(
-        *keys, ledger.c.outcome, literal(1), ledger.c.inclusion_probability, func.sum(ledger.c.submissions)
-    ).where(_within(ledger, ledger.c.minute, stretch))
-    by_count = by_count.group_by("bucket", *keys[1:], ledger.c.outcome, ledger.c.inclusion_probability)
-    return rows + [_state_row(row, size) for row in connection.execute(by_count)]
-
-
-def _state_row(row: Sequence[Any], size: int) -> StateRow:
-    outcome, in_rate, probability, count = row[size:]
-    return StateRow(
-        bucket=int(row[0]),
-        group=tuple(row[1:size]),
-        outcome=outcome,
-        in_rate=bool(in_rate),
-        inclusion_probability=float(probability),
-        submissions=int(count),
-    )
-
-
-def read_scores(connection: Connection, stretch: Stretch, unit: Unit) -> list[ScoreRow]:
-    """Sums over the scored samples of the stretch that count in rates; one statement."""
-    size = 1 + len(stretch.group_by)
-    if unit is Unit.CLAIM:
-        k: Any = type_coerce(scores.c.claims_flagged, BigInteger)
-        m: Any = type_coerce(scores.c.claims_checked, BigInteger)
-    else:
-        k, m = cast(cast(scores.c.flagged, Integer), BigInteger), literal(1, BigInteger())
-    keys = [
-        *_columns(samples, samples.c.received_at, stretch),
-        scores.c.fingerprint,
-        samples.c.inclusion_probability,
-    ]
-    sums = [func.sum(value) for value in (k, m, k * k, k * m, m * m)]
-    statement = (
-        select(*keys, func.count(), *sums)
-        .join(scores, scores.c.sample_seq == samples.c.seq)
-        .where(_within(samples, samples.c.received_at, stretch), samples.c.in_rate)
-        .group_by("bucket", *keys[1:])
-    )
-    return [_score_row(row, size) for row in connection.execute(statement)]
-
-
-def _score_row(row: Sequence[Any], size: int) -> ScoreRow:
-    fingerprint, probability, *counts = row[size:]
-    scored, k, m, kk, km, mm = (int(value) for value in counts)
-    return ScoreRow(
-        bucket=int(row[0]),
-        group=tuple(row[1:size]),
-        fingerprint=fingerprint,
-        inclusion_probability=float(probability),
-        scored=scored,
-        k=k,
-        m=m,
-        kk=kk,
-        km=km,
-        mm=mm,
-    )

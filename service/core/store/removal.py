@@ -31,6 +31,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
 from service.core.clock import database_now
+from service.core.store.rollups import ENDED, Sums, add_deltas, ended
 from service.core.tables import Kept, State, StoreText, claims, samples, scores
 
 MINUTE_US = 60_000_000
@@ -147,6 +148,7 @@ def _removed(now: datetime, removal: "Removal") -> dict[str, Any]:
         "contexts": literal([], JSON()),
         "details": literal({}, JSON()),
         "session_id": null(),
+        "trace_id": null(),
         "redacted": null(),
         "text_removed_at": null(),
         "kept": Kept.ANONYMOUS.value,
@@ -203,6 +205,7 @@ def remove_batch(connection: Connection, removal: Removal, now: datetime, limit:
         if rows:
             seqs = [row.seq for row in rows]
             connection.execute(update(samples).where(samples.c.seq.in_(seqs)).values(_removed(now, removal)))
+            _count_ended(connection, [row.seq for row in rows if row.state == State.PENDING])
             if removal.depth is Depth.ROWS:
                 of_samples = select(scores.c.seq).where(scores.c.sample_seq.in_(seqs))
                 connection.execute(delete(claims).where(claims.c.score_seq.in_(of_samples)))
@@ -219,6 +222,12 @@ def remove_batch(connection: Connection, removal: Removal, now: datetime, limit:
         if done.samples >= limit:
             break
     return done
+
+
+def _count_ended(connection: Connection, seqs: list[int]) -> None:
+    if seqs:
+        rows = connection.execute(select(*ENDED).where(samples.c.seq.in_(seqs)))
+        add_deltas(connection, ((ended(row), Sums()) for row in rows))
 
 
 def count_due(connection: Connection, removal: Removal) -> Removed:

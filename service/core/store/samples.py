@@ -38,6 +38,7 @@ class NewSample:
     urgent: bool  # a caller waits for it
     tokens: int
     session_id: str | None = None
+    trace_id: str | None = None
     store_text: str = StoreText.FULL.value
     redacted: dict[str, int] | None = None
     text_digests: dict[str, Any] | None = None

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Row,
     Select,
     and_,
     case,
@@ -29,6 +30,7 @@ from models.types import ClaimResult, NotApplicable, Outcome, Scored, Unscored, 
 from service.core.clock import database_now, from_microseconds
 from service.core.store.dialect import insert_many, many
 from service.core.store.removal import promised
+from service.core.store.rollups import ENDED, Sums, add_deltas, ended, scored_place, sums_of
 from service.core.tables import State, StoreText, claims, samples, scores
 
 ALONE_LIMIT = 3  # failures alone after which a row is given up
@@ -154,28 +156,37 @@ def _held_by(row: Taken) -> Any:
 def finish(connection: Connection, rows: Sequence[Finished], by: ScoredBy, now: datetime) -> list[Finished]:
     """Writes state, score and claims of each row that is still held; returns those that counted.
 
-    Few statements however many rows: one for each state, attempt and promise among them, one for scores, one for claims.
+    Few statements however many rows: one for each state, attempt and promise among them, one each for scores, claims and
+    rollups.
     """
     alike: dict[tuple[State, str | None, int, bool], list[int]] = defaultdict(list)
     for row in rows:
         alike[*final_state(row.outcome), row.taken.attempt, row.taken.store_text == StoreText.FULL].append(
             row.taken.seq
         )
-    held: set[int] = set()
+    held: dict[int, Row[Any]] = {}
     for (state, reason, attempt, keep_text), seqs in alike.items():
         statement = (
             update(samples)
             .where(samples.c.seq.in_(seqs), samples.c.attempt == attempt, _PENDING)
             .values(state=state, state_reason=reason, finished_at=now, lease_until=None)
-            .returning(samples.c.seq)
+            .returning(samples.c.seq, *ENDED)
         )
         if not keep_text:
             statement = statement.values(promised(now))
-        held.update(connection.execute(statement).scalars())
+        held.update({row.seq: row for row in connection.execute(statement)})
     counted = [row for row in rows if row.taken.seq in held]
     outcomes = {row.taken.seq: row.outcome for row in counted if isinstance(row.outcome, Scored)}
     if outcomes:
         _write_scores(connection, outcomes, by, now)
+    scores_of = {seq: outcome for seq, outcome in outcomes.items() if held[seq].in_rate}
+    add_deltas(
+        connection,
+        [
+            *((ended(row), Sums()) for row in held.values()),
+            *((scored_place(held[seq], by.fingerprint), sums_of(outcome)) for seq, outcome in scores_of.items()),
+        ],
+    )
     return counted
 
 
@@ -249,10 +260,12 @@ def give_up(connection: Connection, now: datetime) -> int:
             finished_at=now,
             lease_until=None,
         )
-        .returning(samples.c.seq)
+        .returning(samples.c.seq, *ENDED)
     )
-    seqs = [row.seq for row in connection.execute(statement)]
+    rows = connection.execute(statement).all()
+    seqs = [row.seq for row in rows]
     if seqs:
+        add_deltas(connection, ((ended(row), Sums()) for row in rows))
         connection.execute(
             update(samples).where(samples.c.seq.in_(seqs), samples.c.store_text != StoreText.FULL).values(promised(now))
         )

@@ -6,11 +6,11 @@ from typing import Any
 
 from service.core.config import Settings
 from service.core.errors import PayloadInvalidError
-from service.core.estimate import Cell
 from service.core.payload import parse_submission
 from service.core.policy import Policy, parse_policy
 from service.core.schemas import Submission
 from service.core.store.rates import ScoreRow, StateRow, Stretch
+from service.core.store.rollups import Sums
 
 START = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
@@ -39,20 +39,6 @@ def refusal(sent: bytes, **limits: int) -> PayloadInvalidError:
     raise AssertionError(f"accepted: {accepted!r}")
 
 
-def responses(probability: float, scored: int, flagged: int, *, unknown: int = 0) -> Cell:
-    """A cell of responses: one unit each."""
-    return Cell(
-        inclusion_probability=probability,
-        scored=scored,
-        k=flagged,
-        m=scored,
-        kk=flagged,
-        km=flagged,
-        mm=scored,
-        unknown=unknown,
-    )
-
-
 def stretch(*group_by: str, width_s: int = 3_600) -> Stretch:
     """Two hours from START."""
     return Stretch(tenant="default", start=START, end=START.replace(hour=14), width_s=width_s, group_by=group_by)
@@ -60,11 +46,11 @@ def stretch(*group_by: str, width_s: int = 3_600) -> Stretch:
 
 def state(outcome: str, submissions: int, **changes: Any) -> StateRow:
     """Submissions of bucket 0 without group that were sampled at 5%."""
-    fields: dict[str, Any] = {"bucket": 0, "group": (), "in_rate": True, "inclusion_probability": 0.05}
+    fields: dict[str, Any] = {"bucket": 0, "group": (), "inclusion_probability": 0.05}
     return StateRow(outcome=outcome, submissions=submissions, **(fields | changes))
 
 
 def score(scored: int, flagged: int, **changes: Any) -> ScoreRow:
     """Scored responses of bucket 0 without group that were sampled at 5%."""
     fields: dict[str, Any] = {"bucket": 0, "group": (), "fingerprint": "f1", "inclusion_probability": 0.05}
-    return ScoreRow(scored=scored, k=flagged, m=scored, kk=flagged, km=flagged, mm=scored, **(fields | changes))
+    return ScoreRow(sums=Sums(number=scored, flagged=flagged), **(fields | changes))

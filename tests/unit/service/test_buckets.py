@@ -5,15 +5,23 @@ from datetime import timedelta
 
 import pytest
 
-from service.core.estimate import NOTHING, estimate
-from service.core.rates import Bucket, make_buckets
-from service.core.store.rates import ScoreRow, StateRow, Unit
-from tests.unit.service.support import START, responses, score, state, stretch
+from service.core.estimate import NOTHING, estimate, responses
+from service.core.rates import Bucket, Question, make_buckets
+from service.core.store.rates import Counted, ScoreRow, StateRow, Stretch, Unit
+from service.core.store.rollups import Sums
+from tests.unit.service.support import START, score, state, stretch
+
+
+def every(
+    states: list[StateRow], scored: list[ScoreRow], unit: Unit = Unit.RESPONSE, of: Stretch | None = None
+) -> list[Bucket]:
+    """The buckets that these rows make."""
+    return make_buckets(Question(stretch=of or stretch(), unit=unit), Counted(states=states, scores=scored))
 
 
 def only(states: list[StateRow], scored: list[ScoreRow], unit: Unit = Unit.RESPONSE) -> Bucket:
     """The one bucket that these rows make."""
-    (bucket,) = make_buckets(stretch(), unit, 0.95, states=states, scored=scored)
+    (bucket,) = every(states, scored, unit)
     return bucket
 
 
@@ -56,19 +64,11 @@ def test_bounds_take_the_unknown_both_ways() -> None:
     assert (bucket.bound_low, bucket.bound_high) == pytest.approx((8 / 100, 28 / 100))
 
 
-def test_forced_samples_count_as_sampled_out() -> None:
-    """What was scored only because a caller waited was left out by the hash: it is in no rate and no bound."""
-    forced = [state(outcome, 2, in_rate=False) for outcome in ("scored", "pending", "unscored", "not_applicable")]
-    bucket = only([state("scored", 10), *forced], [score(10, 1)])
-    assert (bucket.counts.sampled_out, bucket.counts.submitted, bucket.counts.scored) == (8, 18, 10)
-    assert (bucket.bound_low, bucket.bound_high) == pytest.approx((0.1, 0.1))
-
-
 def test_fingerprints_are_separate_series() -> None:
     """Scores of two fingerprints are never mixed; what the other one scored stays unknown to each."""
     states = [state("scored", 30)]
     rows = [score(20, 2, fingerprint="f2"), score(10, 5, fingerprint="f1")]
-    one, two = make_buckets(stretch(), Unit.RESPONSE, 0.95, states=states, scored=rows)
+    one, two = every(states, rows)
     assert [(b.fingerprint, b.flagged.rate, b.counts.scored, b.counts.scored_by_others) for b in (one, two)] == [
         ("f1", 0.5, 10, 20),
         ("f2", 0.1, 20, 10),
@@ -79,7 +79,7 @@ def test_fingerprints_are_separate_series() -> None:
 def test_sample_scored_under_two_fingerprints_is_known_to_both() -> None:
     """Scored again by a new model, a sample counts in both series and is unknown to neither."""
     rows = [score(10, 1, fingerprint="f1"), score(10, 2, fingerprint="f2")]
-    one, two = make_buckets(stretch(), Unit.RESPONSE, 0.95, states=[state("scored", 10)], scored=rows)
+    one, two = every([state("scored", 10)], rows)
     assert [(b.counts.submitted, b.counts.scored, b.bound_low, b.bound_high) for b in (one, two)] == [
         (10, 10, pytest.approx(0.1), pytest.approx(0.1)),
         (10, 10, pytest.approx(0.2), pytest.approx(0.2)),
@@ -108,14 +108,15 @@ def test_all_unknown_is_null_between_zero_and_one() -> None:
 
 def test_nothing_submitted_makes_no_bucket() -> None:
     """A stretch without traffic has no bucket."""
-    assert make_buckets(stretch(), Unit.RESPONSE, 0.95, states=[], scored=[]) == []
+    assert every([], []) == []
 
 
 def test_claims_have_no_bounds() -> None:
     """How many claims an unscored response has is not known, so claim rates have no bounds."""
-    row = ScoreRow(
-        bucket=0, group=(), fingerprint="f1", inclusion_probability=0.05, scored=10, k=3, m=40, kk=5, km=14, mm=170
+    sums = Sums(
+        number=10, claims=40, claims_flagged=3, claims_flagged_squares=5, claims_products=14, claims_squares=170
     )
+    row = ScoreRow(bucket=0, group=(), fingerprint="f1", inclusion_probability=0.05, sums=sums)
     bucket = only([state("scored", 10), state("pending", 2)], [row], Unit.CLAIM)
     assert (bucket.bound_low, bucket.bound_high, bucket.counts.scored) == (None, None, 10)
     assert bucket.flagged.rate == pytest.approx(3 / 40)
@@ -125,7 +126,7 @@ def test_buckets_in_order_of_time_and_group() -> None:
     """Buckets come in order of time, then group; empty ones are left out."""
     places = [(1, ("b",)), (0, ("b",)), (0, ("a",))]
     states = [state("sampled_out", 1, bucket=bucket, group=group) for bucket, group in places]
-    found = make_buckets(stretch("release"), Unit.RESPONSE, 0.95, states=states, scored=[])
+    found = every(states, [], of=stretch("release"))
     assert [(bucket.start, bucket.group["release"]) for bucket in found] == [
         (START, "a"),
         (START, "b"),
@@ -135,14 +136,12 @@ def test_buckets_in_order_of_time_and_group() -> None:
 
 def test_last_bucket_ends_with_the_stretch() -> None:
     """A width that does not divide the stretch leaves a shorter last bucket."""
-    (bucket,) = make_buckets(
-        stretch(width_s=5_400), Unit.RESPONSE, 0.95, states=[state("pending", 1, bucket=1)], scored=[]
-    )
+    (bucket,) = every([state("pending", 1, bucket=1)], [], of=stretch(width_s=5_400))
     assert (bucket.start, bucket.end) == (START + timedelta(minutes=90), START + timedelta(hours=2))
 
 
 def test_group_that_was_not_given_is_null() -> None:
     """A field that a caller left out is null in the group, not an empty text."""
     states = [state("pending", 1, group=("", "support"))]
-    (bucket,) = make_buckets(stretch("release", "route"), Unit.RESPONSE, 0.95, states=states, scored=[])
+    (bucket,) = every(states, [], of=stretch("release", "route"))
     assert bucket.group == {"release": None, "route": "support"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from service.core.metrics import SidecarMetrics
-from service.core.store.ledger import LedgerKey
+from service.core.store.rollups import Place
 from service.core.store.samples import NewSample
 from service.intake import Intake, PolicyInForce
 from service.sampling import position
@@ -35,9 +35,9 @@ class KeepingWriter:
 class KeepingLedger:
     """A ledger that keeps what it is told to count."""
 
-    keys: list[LedgerKey] = field(default_factory=list)
+    keys: list[Place] = field(default_factory=list)
 
-    def count(self, key: LedgerKey) -> None:
+    def count(self, key: Place) -> None:
         self.keys.append(key)
 
 

@@ -22,12 +22,30 @@ def test_window_reaches_back_from_to() -> None:
 
 
 def test_times_widen_to_whole_minutes() -> None:
-    """A stretch that begins or ends within a minute takes the whole of it: the ledger counts by the minute."""
-    found = meant(start="2026-07-01T12:00:59.5Z", to="2026-07-01T13:00:00.000001Z")
+    """A stretch that begins or ends within a minute takes the whole of it: sums are kept by the minute."""
+    found = meant(start="2026-07-01T12:01:59.5Z", to="2026-07-01T13:00:00.000001Z")
     assert (found.start, found.end) == (
-        datetime(2026, 7, 1, 12, 0, tzinfo=UTC),
+        datetime(2026, 7, 1, 12, 1, tzinfo=UTC),
         datetime(2026, 7, 1, 13, 1, tzinfo=UTC),
     )
+
+
+def test_older_times_widen_to_whole_hours() -> None:
+    """Sums by the minute are kept for two days; what is older is cut at whole hours."""
+    found = meant(start="2026-06-30T12:59:00Z", to="2026-07-01T07:01:00Z")
+    assert (found.start, found.end) == (
+        datetime(2026, 6, 30, 12, tzinfo=UTC),
+        datetime(2026, 7, 1, 8, tzinfo=UTC),
+    )
+    assert meant(start="2026-06-30T12:59:00Z", to="2026-07-01T08:01:00Z").end.minute == 1
+
+
+def test_buckets_begin_at_multiples_of_their_width() -> None:
+    """Two people who ask for days get the same days, of UTC; weeks begin on Mondays."""
+    found = meant(window="36h", granularity="1d")
+    assert (found.start, found.end) == (datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 7, 3, 8, 31, tzinfo=UTC))
+    assert meant(window="1d", granularity="1w").start == datetime(2026, 6, 29, tzinfo=UTC)
+    assert meant(window="1h", granularity="20m").start == datetime(2026, 7, 3, 7, 20, tzinfo=UTC)
 
 
 def test_whole_minutes_are_those_of_utc() -> None:
@@ -76,6 +94,7 @@ def test_durations(text: str, width: int) -> None:
         ({"window": "999999w"}, "window"),
         ({"granularity": "90s"}, "granularity"),
         ({"granularity": "1y"}, "granularity"),
+        ({"granularity": "90m", "window": "3d"}, "granularity"),
         ({"window": "52w", "granularity": "1m"}, "granularity"),
         ({"group_by": "customer"}, "group_by"),
         ({"group_by": "route,"}, "group_by"),

@@ -1,0 +1,164 @@
+"""The hallucination rate: a flagged rate corrected by labels, as the two-phase estimate. Pure.
+
+Phase one chose submissions to score, phase two scored samples to label. With w = 1 / (p1 p2) the labels' weights, y a
+response's units that its labels say are made up, m its units and f what the scorer predicted of y, labels fit
+y = a m + b f by least squares with weights w / m, and the rate is a + b R with R the rate of f over all that was scored:
+the generalised regression estimator of two-phase sampling (Sarndal, Swensson, Wretman 1992, section 9.7), which is the
+augmented inverse probability weighted one, and prediction-powered inference with its power tuned (Angelopoulos, Duchi,
+Zrnic 2023). It is unbiased up to a term of order 1 / labels however wrong the scorer is; a better scorer makes it
+sharper. Its variance is linearised over clusters c with z_c = b F_c + a M_c - rate M_c + sum of w e over c's labels:
+V = sum z_c^2 / (sum M_c)^2, e being residuals grown by their leverage (MacKinnon, White 1985, HC3). For the traffic
+itself, instead of the process behind it, what sampling cannot leave open is taken out as in `estimate`.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from service.core.estimate import Estimand, effective_n, left_open
+from service.core.intervals import interval
+
+METHOD = "two-phase-greg-wilson"
+MIN_LABELS = 30.0  # effective labels below which there is no estimate
+_LEVERAGE = 0.9  # a label that carries the line alone has a leverage of 1, and no residual to show for it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labelled:
+    """A scored sample with its label."""
+
+    inclusion_probability: float  # of phase one
+    label_probability: float  # of phase two, given phase one
+    y: float  # units that the label says are made up, 0 to m; between where annotators differ
+    m: int  # units
+    f: float  # what the scorer predicted of y
+    cluster: str | None = None  # None: its own
+    cluster_f: float = 0.0  # sum of f / inclusion probability over the scored samples of its cluster; if it has one
+    cluster_m: float = 0.0
+
+    @property
+    def weight(self) -> float:
+        """Submissions that one label stands for."""
+        return 1.0 / (self.inclusion_probability * self.label_probability)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Predicted:
+    """Weighted sums over all scored responses, with F and M of a cluster as in `Clusters`."""
+
+    f: float  # sum of w f
+    m: float  # sum of w m
+    ff: float  # sum over clusters of F * F; for the traffic each with its share left open
+    fm: float
+    mm: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Corrected:
+    """A hallucination rate in 0..1 with its interval; None with too few labels."""
+
+    rate: float | None
+    low: float | None
+    high: float | None
+    effective_n: float | None
+    n_labels: int
+    labels_needed: int  # more labels until there is an estimate; 0 where there is one
+    power: float | None = None  # b: how much of the scorer's prediction counts; 0 for one that knows nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """y = a m + b f, fitted."""
+
+    a: float
+    b: float
+    mm: float  # of the normal equations
+    mf: float
+    ff: float
+
+    def residual(self, label: Labelled) -> float:
+        """What the line misses of a label, grown by its leverage."""
+        missed = label.y - self.a * label.m - self.b * label.f
+        return missed / (1 - min(self._leverage(label), _LEVERAGE))
+
+    def _leverage(self, label: Labelled) -> float:
+        weight = label.weight / label.m
+        determinant = self.mm * self.ff - self.mf**2
+        if determinant <= 0:
+            return weight * label.m**2 / self.mm
+        form = label.m**2 * self.ff - 2 * label.m * label.f * self.mf + label.f**2 * self.mm
+        return weight * form / determinant
+
+
+def correct(
+    predicted: Predicted,
+    labels: Sequence[Labelled],
+    confidence: float,
+    estimand: Estimand = Estimand.PROCESS,
+) -> Corrected:
+    """The hallucination rate with its interval."""
+    effective = effective_labels(labels)
+    if effective < MIN_LABELS or predicted.m <= 0:
+        return too_few(labels)
+    line = fit(labels)
+    rate = min(1.0, max(0.0, line.a + line.b * predicted.f / predicted.m))
+    variance = _variance(predicted, labels, line, rate, estimand)
+    shown = min(_kish((x.weight, x.y / x.m) for x in labels), _kish((x.weight, 1 - x.y / x.m) for x in labels))
+    whole = min(effective, predicted.m**2 / predicted.mm if predicted.mm > 0 else math.inf)
+    n = effective_n(rate * (1 - rate), variance, units=math.inf, whole=whole, shown=shown)
+    low, high = interval(rate, n, confidence, max(whole - 2, 1.0))
+    return Corrected(rate=rate, low=low, high=high, effective_n=n, n_labels=len(labels), labels_needed=0, power=line.b)
+
+
+def too_few(labels: Sequence[Labelled]) -> Corrected:
+    """No estimate, and how many more labels like these it takes."""
+    effective = effective_labels(labels)
+    efficiency = effective / len(labels) if labels else 1.0
+    needed = max(1, math.ceil((MIN_LABELS - effective) / efficiency))
+    return Corrected(rate=None, low=None, high=None, effective_n=None, n_labels=len(labels), labels_needed=needed)
+
+
+def effective_labels(labels: Iterable[Labelled]) -> float:
+    """Kish's n of labels."""
+    return _kish((label.weight, 1.0) for label in labels)
+
+
+def fit(labels: Sequence[Labelled]) -> Line:
+    """The line through the labels; flat where all predictions are alike or speak against the labels."""
+    mm = sum(x.weight * x.m for x in labels)
+    mf = sum(x.weight * x.f for x in labels)
+    ff = sum(x.weight * x.f * x.f / x.m for x in labels)
+    my = sum(x.weight * x.y for x in labels)
+    fy = sum(x.weight * x.f * x.y / x.m for x in labels)
+    determinant = mm * ff - mf**2
+    b = (mm * fy - mf * my) / determinant if determinant > 1e-9 * mm * ff else 0.0
+    if b <= 0:
+        return Line(my / mm, 0.0, mm, 0.0, 0.0)
+    return Line((my - b * mf) / mm, b, mm, mf, ff)
+
+
+def _variance(predicted: Predicted, labels: Sequence[Labelled], line: Line, rate: float, estimand: Estimand) -> float:
+    a, b = line.a - rate, line.b
+    total = max(b * b * predicted.ff + 2 * a * b * predicted.fm + a * a * predicted.mm, 0.0)
+    clusters: dict[object, list[Labelled]] = defaultdict(list)
+    for position, label in enumerate(labels):
+        clusters[label.cluster if label.cluster is not None else position].append(label)
+    for held in clusters.values():
+        first = held[0]
+        own = b * first.cluster_f + a * first.cluster_m
+        if first.cluster is None:
+            own = (b * first.f + a * first.m) / first.inclusion_probability
+        left = left_open(first.inclusion_probability, estimand)
+        residual = sum(x.weight * line.residual(x) for x in held)
+        inner = sum(
+            (1 - left) * x.weight**2 * (1 - x.label_probability) * line.residual(x) ** 2 for x in held
+        )  # what phase two leaves open although phase one does not
+        total += left * (2 * own * residual + residual**2) + inner
+    return max(total, 0.0) / predicted.m**2
+
+
+def _kish(weighted: Iterable[tuple[float, float]]) -> float:
+    held = list(weighted)
+    squares = sum(weight * weight * share for weight, share in held)
+    return sum(weight * share for weight, share in held) ** 2 / squares if squares else 0.0
