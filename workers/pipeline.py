@@ -10,9 +10,9 @@ from service.core.db import Database
 from service.core.errors import StoreUnavailableError
 from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
+from service.core.store.scores import ScoredBy
 from service.core.store.taking import (
     Finished,
-    ScoredBy,
     TakeLimits,
     Taken,
     finish,

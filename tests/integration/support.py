@@ -22,7 +22,8 @@ from models.types import (
 )
 from service.core.db import Database
 from service.core.store.samples import NewSample, accept
-from service.core.store.taking import Finished, ScoredBy, TakeLimits, Taken, finish, take_alone, take_fresh
+from service.core.store.scores import ScoredBy
+from service.core.store.taking import Finished, TakeLimits, Taken, finish, take_alone, take_fresh
 from service.core.tables import samples
 from service.sampling import position
 

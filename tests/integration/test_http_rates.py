@@ -11,7 +11,7 @@ from service.core.db import Database
 from service.core.store.ledger import Flush, add_flush
 from service.core.store.rollups import Place
 from service.core.store.samples import NewSample
-from service.core.store.taking import ScoredBy
+from service.core.store.scores import ScoredBy
 from service.core.tables import Outcome as Counted
 from tests.integration.conftest import Start
 from tests.integration.support import NOW, finish_pending, id_at, new_sample, scored, store, submission

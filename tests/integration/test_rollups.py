@@ -27,7 +27,7 @@ from service.core.store.rollups import (
     forget_minutes,
     pieces,
 )
-from service.core.store.taking import ScoredBy
+from service.core.store.scores import ScoredBy
 from service.core.tables import Outcome as Counted
 from service.core.tables import rollup_deltas, rollups
 from tests.integration.support import NOW, finish_pending, in_threads, new_sample, scored, store

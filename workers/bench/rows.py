@@ -15,7 +15,7 @@ from service.core.clock import to_microseconds, utc_now
 from service.core.db import Database
 from service.core.store.recount import add_deltas_of_rows
 from service.core.store.samples import NewSample, accept, columns_of
-from service.core.store.taking import ScoredBy
+from service.core.store.scores import ScoredBy
 from service.core.tables import State, samples, scores
 from workers.demo import DemoPair, read_pairs
 

@@ -13,7 +13,8 @@ from models.types import ClaimResult, Outcome, Scored
 from service.core.errors import PayloadInvalidError
 from service.core.problem import problem_answer
 from service.core.schemas import ClaimAnswer, EvidenceAnswer, ProbabilityAnswer, ProblemAnswer, TimelessScoreAnswer
-from service.core.store.taking import ScoredBy, final_state
+from service.core.store.scores import ScoredBy
+from service.core.store.taking import final_state
 from workers.offline.shape import Row
 
 INVALID = 422  # the status that `POST /score/batch` gives such an item

@@ -9,7 +9,7 @@ from models.types import Scorer
 from service.core.config import Settings
 from service.core.errors import StartRefusedError
 from service.core.schemas import Submission
-from service.core.store.taking import ScoredBy
+from service.core.store.scores import ScoredBy
 from service.core.submitted import estimated_tokens
 from workers.offline.answer import ErrorAnswer, RowAnswer, error_answer, row_answer
 from workers.offline.output import Made, Output, open_output

@@ -4,7 +4,7 @@ The attempt number, committed at the take, is the fencing token: a finish counts
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,12 +26,12 @@ from sqlalchemy import (
     update,
 )
 
-from models.types import ClaimResult, NotApplicable, Outcome, Scored, Unscored, UnscoredReason
+from models.types import NotApplicable, Outcome, Scored, Unscored, UnscoredReason
 from service.core.clock import database_now, from_microseconds
-from service.core.store.dialect import insert_many, many
 from service.core.store.removal import promised
 from service.core.store.rollups import ENDED, Sums, add_deltas, ended, scored_place, sums_of
-from service.core.tables import State, StoreText, claims, samples, scores
+from service.core.store.scores import ScoredBy, write_scores
+from service.core.tables import State, StoreText, samples
 
 ALONE_LIMIT = 3  # failures alone after which a row is given up
 
@@ -71,15 +71,6 @@ class Finished:
 
     taken: Taken
     outcome: Outcome
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScoredBy:
-    """Who scored, as stored with each score."""
-
-    scorer: str
-    fingerprint: str
-    attributes: dict[str, str]
 
 
 def _candidates(*conditions: ColumnElement[bool], limit: int) -> Select[Any]:
@@ -178,7 +169,7 @@ def finish(connection: Connection, rows: Sequence[Finished], by: ScoredBy, now: 
     counted = [row for row in rows if row.taken.seq in held]
     outcomes = {row.taken.seq: row.outcome for row in counted if isinstance(row.outcome, Scored)}
     if outcomes:
-        _write_scores(connection, outcomes, by, now)
+        write_scores(connection, outcomes, by, now)
     scores_of = {seq: outcome for seq, outcome in outcomes.items() if held[seq].in_rate}
     add_deltas(
         connection,
@@ -199,54 +190,6 @@ def final_state(outcome: Outcome) -> tuple[State, str | None]:
             return State.NOT_APPLICABLE, outcome.reason.value
         case Unscored():
             return State.UNSCORED, outcome.reason.value
-
-
-def _write_scores(connection: Connection, outcomes: Mapping[int, Scored], by: ScoredBy, now: datetime) -> None:
-    dialect = connection.dialect.name
-    score_rows = [_score_row(seq, outcome, by, now) for seq, outcome in outcomes.items()]
-    statement = insert_many(dialect, scores, tuple(score_rows[0])).returning(scores.c.seq, scores.c.sample_seq)
-    written = connection.execute(statement, many(dialect, score_rows))
-    claim_rows = [
-        _claim_row(row.seq, position, claim)
-        for row in written
-        for position, claim in enumerate(outcomes[row.sample_seq].claims)
-    ]
-    if claim_rows:
-        connection.execute(insert_many(dialect, claims, tuple(claim_rows[0])), many(dialect, claim_rows))
-
-
-def _score_row(seq: int, outcome: Scored, by: ScoredBy, now: datetime) -> dict[str, Any]:
-    return {
-        "sample_seq": seq,
-        "scorer": by.scorer,
-        "fingerprint": by.fingerprint,
-        "attributes": by.attributes,
-        "created_at": now,
-        "score": outcome.score,
-        "flagged": outcome.flagged,
-        "threshold": outcome.threshold,
-        "claims_checked": outcome.claims_checked,
-        "claims_flagged": outcome.claims_flagged,
-        "pairs": outcome.pairs,
-    }
-
-
-def _claim_row(score_seq: int, position: int, claim: ClaimResult) -> dict[str, Any]:
-    probability, evidence = claim.probability, claim.evidence
-    return {
-        "score_seq": score_seq,
-        "position": position,
-        "start": claim.start,
-        "end": claim.end,
-        "verdict": claim.verdict.value,
-        "score": claim.score,
-        "entailment": probability.entailment if probability else None,
-        "neutral": probability.neutral if probability else None,
-        "contradiction": probability.contradiction if probability else None,
-        "evidence_context": evidence.context_index if evidence else None,
-        "evidence_start": evidence.start if evidence else None,
-        "evidence_end": evidence.end if evidence else None,
-    }
 
 
 def give_up(connection: Connection, now: datetime) -> int:
