@@ -29,14 +29,23 @@ from service.ledger import Ledger
 from service.openapi import Application
 from service.privacy import make_guard
 from service.ringer import Ringer
-from service.routes import client_sampling, ops, rates, samples, score, submit
+from service.routes import client_sampling, feedback, labels, ops, rates, samples, score, submit
 from service.routes.problem import on_assay_error, on_bug, on_disconnect, on_http_error
 from service.state import Sidecar
 from service.writer import Writer
 
 CLIENT_KEYS = 2_000  # kinds of counts that one tenant's clients may bring in a minute; tens are usual
 YOUNG_OBJECTS = 20_000  # before the garbage collector looks: a batch makes as many, and keeps none
-ROUTERS = (submit.router, client_sampling.router, score.router, rates.router, samples.router, ops.router)
+ROUTERS = (
+    submit.router,
+    client_sampling.router,
+    score.router,
+    rates.router,
+    labels.router,
+    feedback.router,
+    samples.router,
+    ops.router,
+)
 
 
 def from_environment() -> FastAPI:

@@ -112,9 +112,11 @@ SAMPLE: dict[str, Any] = {
     ],
 }
 RATES: dict[str, Any] = {
-    "estimand": "flagged rate: the share that this scorer would flag of all checkable submissions (those not `not_applicable`), by the process that produced this traffic",
-    "interval_covers": "sampling error only, of submissions taken as independent (also within one trace); not the scorer's own mistakes, and not `pending`, `unscored`, `rejected_overload` and `dropped_by_client` submissions: for these see the bounds",
+    "estimand": "flagged rate: the share that this scorer would flag of all checkable submissions (those not `not_applicable`), by the process that produced this traffic; hallucination rate: the share of the same that people would label hallucinated",
+    "interval_covers": "sampling error only: of `flagged` not the scorer's own mistakes, which `hallucination` takes out, and of neither `pending`, `unscored`, `rejected_overload` and `dropped_by_client` submissions: for these see the bounds",
     "bounds_cover": "the rate of the sample if none, and if all, of `pending`, `unscored`, `rejected_overload`, `dropped_by_client` and `scored_by_others` were flagged; null for claims",
+    "clusters": "respected",
+    "labels": {"not_drawn": 0, "undecided": 0},
     "unit": "response",
     "confidence": 0.95,
     "start": "2026-11-23T12:35:00Z",
@@ -133,7 +135,17 @@ RATES: dict[str, Any] = {
                 "ci_high": 0.18495636690166184,
                 "method": "hajek-wilson",
             },
-            "hallucination": None,
+            "hallucination": {
+                "rate": None,
+                "ci_low": None,
+                "ci_high": None,
+                "method": "two-phase-greg-wilson",
+                "effective_n": None,
+                "n_labels": 0,
+                "labels_needed": 30,
+                "borrowed": False,
+                "power": None,
+            },
             "counts": {
                 "submitted": 73,
                 "sampled_out": 0,

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from secrets import token_hex
 from urllib.parse import quote
 
@@ -20,7 +20,7 @@ from service.core.submitted import context_ids, estimated_tokens
 from service.core.tables import Outcome
 from service.ledger import Ledger
 from service.privacy import Guard, Protected
-from service.sampling import Choice, Decision, Reason, decide
+from service.sampling import Choice, Decision, Reason, decide, label_key
 from service.writer import Fate, Writer, Written
 
 OWN_COLUMNS = {"id", "question", "contexts", "response", "model", "release", "prompt_version", "route"}
@@ -80,6 +80,7 @@ class Intake:
         else:
             protected = in_force.guard.protect(submission, tenant)
             row = _new_sample(sample_id, protected, tenant, decision, urgent=forced)
+            row = replace(row, label_key=label_key(sample_id, tenant, in_force.policy.sampling.salt, row.received_at))
         return Received(id=sample_id, tenant=tenant, submission=submission, decision=decision, forced=forced, row=row)
 
     async def settle(self, received: Sequence[Received]) -> list[DecisionAnswer | AssayError]:

@@ -7,6 +7,7 @@ from pydantic.json_schema import models_json_schema
 
 from service.core.client_schemas import ClientCounts
 from service.core.fields import MAX_LABEL_BYTES
+from service.core.label_schemas import FeedbackSent, LabelsSent
 from service.core.payload import ALIASES
 from service.core.schemas import ProblemAnswer, Submission
 from service.core.store.rates import DIMENSIONS
@@ -37,6 +38,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "granularity": _DURATION,
     "group_by": {"type": "string", "pattern": f"^{_DIMENSION}(,{_DIMENSION})*$"},
     "unit": {"type": "string", "enum": ["response", "claim"], "default": "response"},
+    "estimand": {"type": "string", "enum": ["process", "traffic"], "default": "process"},
+    "annotator": {"type": "string", "minLength": 1, "maxLength": 50},
     "confidence": {"type": "number", "minimum": 0.5, "maximum": 0.9999, "default": 0.95},
 }
 
@@ -57,7 +60,11 @@ class Application(FastAPI):
 
 def _add_schemas(schemas: dict[str, Any]) -> None:
     _, definitions = models_json_schema(
-        [(Submission, "validation"), (ClientCounts, "validation"), (ProblemAnswer, "serialization")], ref_template=REF
+        [
+            *((sent, "validation") for sent in (Submission, ClientCounts, LabelsSent, FeedbackSent)),
+            (ProblemAnswer, "serialization"),
+        ],
+        ref_template=REF,
     )
     schemas |= definitions["$defs"]
     for framework_own in ("HTTPValidationError", "ValidationError"):

@@ -3,11 +3,14 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+from service.core.clock import EPOCH
 from service.core.policy import Policy
 
 DOMAIN = "assay.sampling.v1"  # a new rule of hashing gets a new version, so that old decisions stay explained
+LABEL_DOMAIN = "assay.labels.v1"  # another one: who is drawn for labelling has nothing to do with who was sampled
 BITS = 53  # what a double holds exactly
 
 
@@ -45,13 +48,18 @@ class Decision:
         return self.choice is Choice.SAMPLED
 
 
-def position(unit: str, salt: str) -> float:
+def position(unit: str, salt: str, domain: str = DOMAIN) -> float:
     """Where a unit lies in [0, 1): the first 53 bits of sha256 over the domain, the salt and the unit.
 
     A unit is in at a rate if its position is below it: in at 1% implies in at 5%, none at 0, all at 1.
     """
-    digest = hashlib.sha256(f"{DOMAIN}\n{salt}\n{unit}".encode()).digest()
+    digest = hashlib.sha256(f"{domain}\n{salt}\n{unit}".encode()).digest()
     return float((int.from_bytes(digest[:8], "big") >> (64 - BITS)) / 2**BITS)
+
+
+def label_key(sample_id: str, tenant: str, salt: str, received_at: datetime) -> float:
+    """The day of receipt since 1970, in UTC, plus the sample's position among those that may be drawn for labelling."""
+    return (received_at - EPOCH).days + position(f"{tenant}\n{sample_id}", salt, LABEL_DOMAIN)
 
 
 def decide(*, unit: str, fields: Mapping[str, str], policy: Policy, policy_version: str, forced: bool) -> Decision:

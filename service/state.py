@@ -74,10 +74,15 @@ async def _reader(request: Request) -> Caller:
     return await authorize(request, Scope.READ)
 
 
+async def _labeller(request: Request) -> Caller:
+    return await authorize(request, Scope.LABEL)
+
+
 async def _admin(request: Request) -> Caller:
     return await authorize(request, Scope.ADMIN)
 
 
 SidecarDep = Annotated[Sidecar, Depends(_sidecar)]
 ReadDep = Annotated[Caller, Depends(_reader)]
+LabelDep = Annotated[Caller, Depends(_labeller)]
 AdminDep = Annotated[Caller, Depends(_admin)]

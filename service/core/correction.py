@@ -20,6 +20,7 @@ from service.core.estimate import Estimand, effective_n, left_open
 from service.core.intervals import interval
 
 METHOD = "two-phase-greg-wilson"
+BORROWED = "two-phase-greg-wilson, the scorer's errors as in the whole query"
 MIN_LABELS = 30.0  # effective labels below which there is no estimate
 _LEVERAGE = 0.9  # a label that carries the line alone has a leverage of 1, and no residual to show for it
 
@@ -34,7 +35,7 @@ class Labelled:
     m: int  # units
     f: float  # what the scorer predicted of y
     cluster: str | None = None  # None: its own
-    cluster_f: float = 0.0  # sum of f / inclusion probability over the scored samples of its cluster; if it has one
+    cluster_f: float = 0.0  # sum of w f over the scored samples of its cluster, if it has one
     cluster_m: float = 0.0
 
     @property
@@ -63,7 +64,8 @@ class Corrected:
     high: float | None
     effective_n: float | None
     n_labels: int
-    labels_needed: int  # more labels until there is an estimate; 0 where there is one
+    labels_needed: int  # more labels until there is an estimate of its own; 0 where there is one
+    method: str = METHOD
     power: float | None = None  # b: how much of the scorer's prediction counts; 0 for one that knows nothing
 
 
@@ -81,6 +83,13 @@ class Line:
         """What the line misses of a label, grown by its leverage."""
         missed = label.y - self.a * label.m - self.b * label.f
         return missed / (1 - min(self._leverage(label), _LEVERAGE))
+
+    def pull(self, label: Labelled, mean: float) -> float:
+        """How much a label's weighted residual moves the line at this mean prediction per unit."""
+        determinant = self.mm * self.ff - self.mf**2
+        if determinant <= 0:
+            return label.m / self.mm
+        return (label.m * (self.ff - mean * self.mf) + label.f * (mean * self.mm - self.mf)) / determinant
 
     def _leverage(self, label: Labelled) -> float:
         weight = label.weight / label.m
@@ -104,11 +113,43 @@ def correct(
     line = fit(labels)
     rate = min(1.0, max(0.0, line.a + line.b * predicted.f / predicted.m))
     variance = _variance(predicted, labels, line, rate, estimand)
-    shown = min(_kish((x.weight, x.y / x.m) for x in labels), _kish((x.weight, 1 - x.y / x.m) for x in labels))
     whole = min(effective, predicted.m**2 / predicted.mm if predicted.mm > 0 else math.inf)
-    n = effective_n(rate * (1 - rate), variance, units=math.inf, whole=whole, shown=shown)
+    n = effective_n(rate * (1 - rate), variance, units=math.inf, whole=whole, shown=_shown(labels))
     low, high = interval(rate, n, confidence, max(whole - 2, 1.0))
     return Corrected(rate=rate, low=low, high=high, effective_n=n, n_labels=len(labels), labels_needed=0, power=line.b)
+
+
+def borrow(predicted: Predicted, own: Sequence[Labelled], others: Sequence[Labelled], confidence: float) -> Corrected:
+    """The rate where the labels of its own are too few, by the line through those of a wider window.
+
+    It takes for granted that the scorer errs here as it does there. Its variance has two parts: of the scorer's rate
+    here, and of the line (the sandwich estimator; White 1980).
+    """
+    effective = effective_labels(others)
+    if effective < MIN_LABELS or predicted.m <= 0:
+        return too_few(own)
+    line = fit(others)
+    mean = predicted.f / predicted.m
+    rate = min(1.0, max(0.0, line.a + line.b * mean))
+    here = max(predicted.ff - 2 * mean * predicted.fm + mean * mean * predicted.mm, 0.0) / predicted.m**2
+    clusters: dict[object, float] = defaultdict(float)
+    for position, label in enumerate(others):
+        key = label.cluster if label.cluster is not None else position
+        clusters[key] += label.weight / label.m * line.residual(label) * line.pull(label, mean)
+    variance = line.b**2 * here + sum(each * each for each in clusters.values())
+    whole = min(effective, predicted.m**2 / predicted.mm if predicted.mm > 0 else math.inf)
+    n = effective_n(rate * (1 - rate), variance, units=math.inf, whole=whole, shown=_shown(others))
+    low, high = interval(rate, n, confidence, max(whole - 2, 1.0))
+    return Corrected(
+        rate=rate,
+        low=low,
+        high=high,
+        effective_n=n,
+        n_labels=len(own),
+        labels_needed=too_few(own).labels_needed,
+        method=BORROWED,
+        power=line.b,
+    )
 
 
 def too_few(labels: Sequence[Labelled]) -> Corrected:
@@ -156,6 +197,11 @@ def _variance(predicted: Predicted, labels: Sequence[Labelled], line: Line, rate
         )  # what phase two leaves open although phase one does not
         total += left * (2 * own * residual + residual**2) + inner
     return max(total, 0.0) / predicted.m**2
+
+
+def _shown(labels: Sequence[Labelled]) -> float:
+    """The effective number of labels that say the rarer thing."""
+    return min(_kish((x.weight, x.y / x.m) for x in labels), _kish((x.weight, 1 - x.y / x.m) for x in labels))
 
 
 def _kish(weighted: Iterable[tuple[float, float]]) -> float:

@@ -6,7 +6,8 @@ AssayError
 ├── QueryInvalidError, RequestInvalidError                        400
 ├── KeyMissingError, KeyUnknownError                              401
 ├── ScopeMissingError, HostRefusedError                           403
-├── SampleUnknownError, ClientSamplingOffError                    404
+├── SampleUnknownError, LabelTargetUnknownError                   404
+├── ClientSamplingOffError                                        404
 ├── RequestTooSlowError, BodyTooSlowError                         408
 ├── SampleConflictError                                           409
 ├── BodyTooLargeError                                             413
@@ -110,6 +111,13 @@ class SampleUnknownError(AssayError):
 
     code = "sample_unknown"
     next_step = "Look at the `decision` that POST /score answered; only samples have a row."
+
+
+class LabelTargetUnknownError(AssayError):
+    """A label is of a sample or a claim that is not there."""
+
+    code = "label_target_unknown"
+    next_step = "Look at GET /score/{id}: only samples have a row, and `claims` lists the claims in order from 0."
 
 
 class SampleConflictError(AssayError):

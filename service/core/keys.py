@@ -23,6 +23,7 @@ class Scope(StrEnum):
 
     INGEST = "ingest"  # POST /score, POST /score/batch
     READ = "read"  # GET samples, rates and metrics
+    LABEL = "label"  # GET what to label, with its texts; POST /labels
     ADMIN = "admin"  # everything
 
 

@@ -12,6 +12,7 @@ from service.core.array_items import split_array
 from service.core.client_schemas import MAX_CLIENT_COUNTS, ClientCounts
 from service.core.config import Settings
 from service.core.errors import BodyTooLargeError, PayloadInvalidError
+from service.core.label_schemas import MAX_LABELS, FeedbackSent, LabelsSent
 from service.core.schemas import MAX_ALTERNATIVES, MAX_FEATURES, MAX_TAGS, Submission
 
 MAX_FIELDS = 64  # of one JSON object; a submission has fewer
@@ -67,6 +68,25 @@ def parse_counts(body: bytes) -> ClientCounts:
         _check(len(document["counts"]), MAX_CLIENT_COUNTS, "counts")
     try:
         return ClientCounts.model_validate(document)
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
+def parse_labels(body: bytes) -> LabelsSent:
+    """Labels that are written together. Raises PayloadInvalidError."""
+    document = decode_document(body)
+    if isinstance(document, dict) and isinstance(document.get("labels"), list):
+        _check(len(document["labels"]), MAX_LABELS, "labels")
+    try:
+        return LabelsSent.model_validate(document)
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
+def parse_feedback(body: bytes) -> FeedbackSent:
+    """What an end user signalled. Raises PayloadInvalidError."""
+    try:
+        return FeedbackSent.model_validate(decode_document(body))
     except ValidationError as error:
         raise _problem(error) from None
 

@@ -63,16 +63,24 @@ class Sampling(_Part):
         return self
 
 
+class Labels(_Part):
+    """The `[labels]` table."""
+
+    twice: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] = 0.1  # share that two people label
+
+
 class Policy(_Part):
     """A whole policy file."""
 
     sampling: Sampling = Sampling()
+    labels: Labels = Labels()
     privacy: Privacy = Privacy()
 
     @property
     def version(self) -> str:
         """Digest of the policy's meaning: comments and order of keys do not change it."""
-        said: dict[str, Any] = {"sampling": {"client_side"}}  # who decides changes no decision
+        # Who decides, and who labels, changes no decision.
+        said: dict[str, Any] = {"sampling": {"client_side"}, "labels": True}
         if self.privacy == Privacy():
             said["privacy"] = True  # a table that says nothing changes no version
         meant = self.model_dump(mode="json", exclude=said)

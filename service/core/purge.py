@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from service.core.clock import utc_now
 from service.core.db import Database
+from service.core.store.feedback import remove_feedback
 from service.core.store.removal import Removal, Removed, remove_batch
 
 BATCH_ROWS = 200  # of one transaction, so that nobody waits long for it
@@ -13,6 +14,9 @@ REST_S = 0.03  # between two, so that others get their turn: SQLite knows no que
 
 def purge(database: Database, removal: Removal) -> Iterator[Removed]:
     """Yields what each batch removed; ends when nothing is left. Raises StoreUnavailableError."""
+    if removal.before is not None and removal.session_id is None and removal.sample_id is None:
+        with database.write() as connection:
+            remove_feedback(connection, removal)
     while True:
         with database.write() as connection:
             batch = remove_batch(connection, removal, utc_now(), BATCH_ROWS)

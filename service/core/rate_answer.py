@@ -3,26 +3,44 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from service.core.db import Database
-from service.core.estimate import METHOD
-from service.core.rate_query import RateQuery, read_confidence, read_stretch, read_unit
-from service.core.rates import Bucket, Question, make_buckets
-from service.core.schemas import BucketAnswer, CountsAnswer, RateAnswer, RatesAnswer
-from service.core.store.rates import Unit, read_counted
+from sqlalchemy import Connection
 
-ESTIMAND = {
+from service.core.correction import BORROWED, Corrected
+from service.core.db import Database
+from service.core.estimate import METHOD, Estimand
+from service.core.rate_query import RateQuery, read_confidence, read_estimand, read_stretch, read_unit
+from service.core.rates import Bucket, Known, Question, make_buckets
+from service.core.schemas import (
+    BucketAnswer,
+    CountsAnswer,
+    LabelledRateAnswer,
+    LabelsLeftOutAnswer,
+    RateAnswer,
+    RatesAnswer,
+)
+from service.core.store.clusters import MAX_SAMPLES, read_cluster_totals, read_clusters
+from service.core.store.labelled import read_labelled
+from service.core.store.rates import Counted, Unit, read_counted
+
+OF = {
+    Estimand.PROCESS: "by the process that produced this traffic",
+    Estimand.TRAFFIC: "among the submissions that came in this time, and no others",
+}
+WHAT = {
     Unit.RESPONSE: (
-        "flagged rate: the share that this scorer would flag of all checkable submissions "
-        "(those not `not_applicable`), by the process that produced this traffic"
+        "flagged rate: the share that this scorer would flag of all checkable submissions (those not `not_applicable`)"
     ),
     Unit.CLAIM: (
-        "flagged claim rate: the share that this scorer would flag of all checkable claims in checkable submissions, "
-        "by the process that produced this traffic"
+        "flagged claim rate: the share that this scorer would flag of all checkable claims in checkable submissions"
     ),
 }
+TRUTH = {
+    Unit.RESPONSE: "hallucination rate: the share of the same that people would label hallucinated",
+    Unit.CLAIM: "hallucination rate: the share of the same claims that people would label hallucinated",
+}
 INTERVAL_COVERS = (
-    "sampling error only, of submissions taken as independent (also within one trace); not the scorer's own mistakes, "
-    "and not `pending`, `unscored`, `rejected_overload` and `dropped_by_client` submissions: for these see the bounds"
+    "sampling error only: of `flagged` not the scorer's own mistakes, which `hallucination` takes out, and of neither "
+    "`pending`, `unscored`, `rejected_overload` and `dropped_by_client` submissions: for these see the bounds"
 )
 BOUNDS_COVER = (
     "the rate of the sample if none, and if all, of `pending`, `unscored`, `rejected_overload`, `dropped_by_client` "
@@ -32,22 +50,44 @@ BOUNDS_COVER = (
 
 def answer_rates(database: Database, query: RateQuery, now: datetime) -> RatesAnswer:
     """Reads and estimates. Raises QueryInvalidError before anything is read, StoreUnavailableError."""
-    stretch = read_stretch(query, now)
-    share, level = read_unit(query.unit), read_confidence(query.confidence)
+    question = Question(
+        stretch=read_stretch(query, now),
+        unit=read_unit(query.unit),
+        confidence=read_confidence(query.confidence),
+        estimand=read_estimand(query.estimand),
+    )
     with database.read() as connection:
-        counted = read_counted(connection, stretch)
-    buckets = make_buckets(Question(stretch=stretch, unit=share, confidence=level), counted)
+        counted = read_counted(connection, question.stretch)
+        known = read_known(connection, question, counted)
+    stretch = question.stretch
     return RatesAnswer(
-        estimand=ESTIMAND[share],
+        estimand=f"{WHAT[question.unit]}, {OF[question.estimand]}; {TRUTH[question.unit]}",
         interval_covers=INTERVAL_COVERS,
         bounds_cover=BOUNDS_COVER,
-        unit=share,
-        confidence=level,
+        clusters="not_respected" if known.clusters is None else "respected",
+        labels=LabelsLeftOutAnswer(not_drawn=known.labels.not_drawn, undecided=known.labels.undecided),
+        unit=question.unit,
+        confidence=question.confidence,
         start=stretch.start,
         end=stretch.end,
         granularity_s=stretch.width_s,
         group_by=list(stretch.group_by),
-        buckets=[_bucket(bucket) for bucket in buckets],
+        buckets=[_bucket(bucket) for bucket in make_buckets(question, counted, known)],
+    )
+
+
+def read_known(connection: Connection, question: Question, counted: Counted) -> Known:
+    """Labels, and clusters where reading them costs little: at most two statements, and three more with labels."""
+    stretch, unit, estimand = question.stretch, question.unit, question.estimand
+    labels = read_labelled(connection, stretch, unit)
+    if counted.scored > MAX_SAMPLES:
+        return Known(labels=labels)
+    return Known(
+        clusters=read_clusters(connection, stretch, unit, estimand) if counted.scored else {},
+        labels=labels,
+        totals=read_cluster_totals(connection, stretch, unit, estimand, sorted({x.cluster for x in labels.rows}))
+        if labels.rows
+        else {},
     )
 
 
@@ -59,9 +99,23 @@ def _bucket(bucket: Bucket) -> BucketAnswer:
         group=dict(bucket.group),
         fingerprint=bucket.fingerprint,
         flagged=RateAnswer(rate=flagged.rate, ci_low=flagged.low, ci_high=flagged.high, method=METHOD),
-        hallucination=None,
+        hallucination=None if bucket.hallucination is None else _hallucination(bucket.hallucination),
         counts=CountsAnswer(**asdict(bucket.counts)),
         effective_n=flagged.effective_n,
         bound_low=bucket.bound_low,
         bound_high=bucket.bound_high,
+    )
+
+
+def _hallucination(corrected: Corrected) -> LabelledRateAnswer:
+    return LabelledRateAnswer(
+        rate=corrected.rate,
+        ci_low=corrected.low,
+        ci_high=corrected.high,
+        method=corrected.method,
+        effective_n=corrected.effective_n,
+        n_labels=corrected.n_labels,
+        labels_needed=corrected.labels_needed,
+        borrowed=corrected.method == BORROWED and corrected.rate is not None,
+        power=corrected.power,
     )

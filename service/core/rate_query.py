@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from service.core.duration import before, parse_duration
 from service.core.errors import QueryInvalidError
+from service.core.estimate import Estimand
 from service.core.store.rates import DIMENSIONS, Stretch, Unit
 from service.core.store.rollups import HOUR_S, MINUTE_S, MINUTES_KEPT, floor
 
@@ -25,6 +26,7 @@ class RateQuery:
     group_by: str | None = None  # comma-separated
     unit: str = "response"
     confidence: str = "0.95"
+    estimand: str = "process"
 
 
 def read_stretch(query: RateQuery, now: datetime) -> Stretch:
@@ -92,6 +94,14 @@ def read_unit(text: str) -> Unit:
         return Unit(text)
     except ValueError:
         raise QueryInvalidError("Must be response or claim.", field="unit") from None
+
+
+def read_estimand(text: str) -> Estimand:
+    """What the interval is of. Raises QueryInvalidError."""
+    try:
+        return Estimand(text)
+    except ValueError:
+        raise QueryInvalidError("Must be process or traffic.", field="estimand") from None
 
 
 def read_confidence(text: str) -> float:

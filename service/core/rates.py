@@ -2,10 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from service.core.estimate import Cell, Estimand, Estimate, bounds, estimate, responses
+from service.core.correction import MIN_LABELS, Corrected, Labelled, Predicted, borrow, correct, effective_labels
+from service.core.estimate import Cell, Estimand, Estimate, bounds, estimate, left_open, responses
+from service.core.store.clusters import Clustered, Series
+from service.core.store.labelled import LabelledRow, Labels
 from service.core.store.rates import Counted, ScoreRow, StateRow, Stretch, Unit
 from service.core.tables import Outcome, State
 
@@ -37,6 +40,7 @@ class Bucket:
     group: Mapping[str, str | None]
     fingerprint: str | None  # None where nothing was scored
     flagged: Estimate
+    hallucination: Corrected | None  # None where nothing was scored
     counts: Counts
     bound_low: float | None  # None for claims: how many claims an unscored response has is not known
     bound_high: float | None
@@ -55,8 +59,21 @@ class Question:
     estimand: Estimand = Estimand.PROCESS
 
 
-def make_buckets(question: Question, counted: Counted) -> list[Bucket]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What is known beside the counts."""
+
+    clusters: Mapping[Series, Clustered] | None = None  # None: responses count as independent
+    labels: Labels = field(default_factory=Labels)
+    totals: Mapping[tuple[Series, str], tuple[float, float]] = field(
+        default_factory=dict
+    )  # F and M of labels' clusters
+
+
+def make_buckets(question: Question, counted: Counted, known: Known | None = None) -> list[Bucket]:
     """One bucket per time, group and fingerprint that has any submission; in order of these."""
+    known = known or Known()
+    labelled = _labelled(known)
     state_rows: dict[Place, list[StateRow]] = defaultdict(list)
     score_rows: dict[Place, dict[str, list[ScoreRow]]] = defaultdict(lambda: defaultdict(list))
     for state in counted.states:
@@ -66,7 +83,7 @@ def make_buckets(question: Question, counted: Counted) -> list[Bucket]:
     buckets = []
     for place in sorted(state_rows):
         for fingerprint, rows in _series(score_rows, place):
-            assembly = _Assembly(question, place, fingerprint)
+            assembly = _Assembly(question, place, fingerprint, known, labelled)
             buckets.append(assembly.bucket(state_rows[place], rows))
     return buckets
 
@@ -82,6 +99,8 @@ class _Assembly:
     question: Question
     place: Place
     fingerprint: str | None
+    known: Known
+    labelled: Mapping[Series, list[Labelled]]
 
     def bucket(self, states: list[StateRow], rows: list[ScoreRow]) -> Bucket:
         question, stretch = self.question, self.question.stretch
@@ -89,6 +108,7 @@ class _Assembly:
         cells = _cells(states, rows, question.unit)
         low, high = bounds(cells) if question.unit is Unit.RESPONSE else (None, None)
         position, group = self.place
+        clustered = (self.known.clusters or {}).get((position, group, self.fingerprint or ""))
         width = timedelta(seconds=stretch.width_s)
         start = stretch.start + position * width
         left = stretch.end - start
@@ -98,11 +118,69 @@ class _Assembly:
             end=start + min(width, left),
             group={name: value or None for name, value in names},
             fingerprint=self.fingerprint,
-            flagged=estimate(cells, question.confidence, estimand=question.estimand),
+            flagged=estimate(cells, question.confidence, clustered.clusters if clustered else None, question.estimand),
+            hallucination=self._hallucination(rows, cells, clustered) if rows else None,
             counts=counts,
             bound_low=low,
             bound_high=high,
         )
+
+    def _hallucination(self, rows: list[ScoreRow], cells: list[Cell], clustered: Clustered | None) -> Corrected:
+        predicted = _predicted(rows, cells, self.question, clustered)
+        own = self.labelled.get((*self.place, self.fingerprint or ""), [])
+        if effective_labels(own) >= MIN_LABELS:
+            return correct(predicted, own, self.question.confidence, self.question.estimand)
+        others = [
+            label
+            for (_, _, fingerprint), held in self.labelled.items()
+            if fingerprint == self.fingerprint
+            for label in held
+        ]
+        return borrow(predicted, own, others, self.question.confidence)
+
+
+def _labelled(known: Known) -> Mapping[Series, list[Labelled]]:
+    found: dict[Series, list[Labelled]] = defaultdict(list)
+    for row in known.labels.rows:
+        if row.m:
+            series = (row.bucket, row.group, row.fingerprint)
+            found[series].append(_label(row, known, series))
+    return found
+
+
+def _label(row: LabelledRow, known: Known, series: Series) -> Labelled:
+    total = known.totals.get((series, row.cluster)) if known.clusters is not None else None
+    return Labelled(
+        inclusion_probability=row.inclusion_probability,
+        label_probability=row.label_probability,
+        y=row.y,
+        m=row.m,
+        f=row.f,
+        cluster=row.cluster if total else None,
+        cluster_f=total[0] if total else 0.0,
+        cluster_m=total[1] if total else 0.0,
+    )
+
+
+def _predicted(rows: list[ScoreRow], cells: list[Cell], question: Question, clustered: Clustered | None) -> Predicted:
+    """Sums of what the scorer predicted: of a response its score, of claims how many are flagged."""
+    sums: list[tuple[float, float, float, float, float, float]]
+    if question.unit is Unit.CLAIM:
+        sums = [(c.inclusion_probability, c.k, c.m, c.kk, c.km, c.mm) for c in cells]
+    else:
+        sums = [
+            (r.inclusion_probability, s.score_sum, s.number, s.score_squares, s.score_sum, s.number)
+            for r in rows
+            for s in [r.sums]
+        ]
+    squares = [left_open(p, question.estimand) / p**2 for p, *_ in sums]
+    return Predicted(
+        f=sum(f / p for p, f, *_ in sums),
+        m=sum(m / p for p, _, m, *_ in sums),
+        ff=clustered.ff if clustered else sum(w * s[3] for w, s in zip(squares, sums, strict=True)),
+        fm=clustered.fm if clustered else sum(w * s[4] for w, s in zip(squares, sums, strict=True)),
+        mm=clustered.clusters.mm if clustered else sum(w * s[5] for w, s in zip(squares, sums, strict=True)),
+    )
 
 
 def _count(states: list[StateRow], scored_here: int) -> Counts:

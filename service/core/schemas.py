@@ -213,9 +213,13 @@ class RateAnswer(BaseModel):
 
 
 class LabelledRateAnswer(RateAnswer):
-    """A rate that labels corrected."""
+    """The hallucination rate: the flagged rate corrected by labels; null with too few of them."""
 
-    n_labels: int
+    effective_n: float | None
+    n_labels: int  # of this bucket, drawn with a known probability and decided
+    labels_needed: int  # more labels until the bucket's own decide; 0: they do
+    borrowed: bool  # true: labels of the whole query correct it, as if the scorer erred here as it does there
+    power: float | None  # how much of the scorer's prediction counts: 0 if it says nothing, 1 if all
 
 
 class CountsAnswer(BaseModel):
@@ -241,11 +245,18 @@ class BucketAnswer(BaseModel):
     group: dict[str, str | None]
     fingerprint: str | None  # null: nothing scored
     flagged: RateAnswer
-    hallucination: LabelledRateAnswer | None  # null: no labels correct the flagged rate
+    hallucination: LabelledRateAnswer | None  # null: nothing scored
     counts: CountsAnswer
     effective_n: float | None
     bound_low: float | None
     bound_high: float | None
+
+
+class LabelsLeftOutAnswer(BaseModel):
+    """Labelled samples of the query that correct no rate."""
+
+    not_drawn: int  # labelled without a draw: their probability is unknown
+    undecided: int  # unsure, or not of every claim
 
 
 class RatesAnswer(BaseModel):
@@ -254,6 +265,10 @@ class RatesAnswer(BaseModel):
     estimand: str
     interval_covers: str
     bounds_cover: str
+    clusters: Literal[
+        "respected", "not_respected"
+    ]  # whether responses of a session or trace count as belonging together
+    labels: LabelsLeftOutAnswer
     unit: str
     confidence: float
     start: datetime

@@ -101,6 +101,9 @@ samples = Table(
     # what was promised of the texts, and what is left of them
     Column("session_id", String(200)),
     Column("trace_id", String(200)),
+    Column(
+        "label_key", Float
+    ),  # day of receipt since 1970 + a uniform position, by which samples are drawn for labelling
     Column("store_text", String(8), nullable=False, server_default=StoreText.FULL.value),
     Column("redacted", JSON(none_as_null=True)),  # {rule: number of places}
     Column("text_digests", JSON(none_as_null=True)),  # {question, contexts, response, samples}
@@ -135,6 +138,14 @@ samples = Table(
         "seq",
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
+    ),
+    Index("ix_samples_label_key", "tenant", "label_key"),
+    Index(
+        "ix_samples_trace",
+        "tenant",
+        "trace_id",
+        sqlite_where=text("trace_id IS NOT NULL"),
+        postgresql_where=text("trace_id IS NOT NULL"),
     ),
     # What rates have to say of those that wait: few, whatever the table's size.
     Index(

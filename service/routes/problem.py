@@ -19,6 +19,7 @@ STATUS: dict[type[errors.AssayError], int] = {
     errors.ScopeMissingError: 403,
     errors.HostRefusedError: 403,
     errors.SampleUnknownError: 404,
+    errors.LabelTargetUnknownError: 404,
     errors.ClientSamplingOffError: 404,
     errors.RequestTooSlowError: 408,
     errors.BodyTooSlowError: 408,

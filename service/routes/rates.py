@@ -16,7 +16,7 @@ from service.state import ReadDep, SidecarDep
 
 router = APIRouter(tags=["rates"])
 
-PARAMETERS = {"from", "to", "window", "granularity", "group_by", "unit", "confidence"}
+PARAMETERS = {"from", "to", "window", "granularity", "group_by", "unit", "confidence", "estimand"}
 
 
 @router.get(
@@ -40,6 +40,9 @@ def hallucination_rate(  # noqa: PLR0913, PLR0917 - one argument a query paramet
     group_by: Annotated[str | None, Query(description=f"Comma-separated, of: {', '.join(DIMENSIONS)}.")] = None,
     unit: Annotated[str, Query(description="`response` or `claim`.")] = "response",
     confidence: Annotated[str, Query(description="Of the interval, between 0.5 and 0.9999.")] = "0.95",
+    estimand: Annotated[
+        str, Query(description="`process`: what produced the traffic; `traffic`: what came, and no more.")
+    ] = "process",
 ) -> RatesAnswer:
     """How often responses are flagged, with an interval, counts and worst-case bounds.
 
@@ -57,5 +60,6 @@ def hallucination_rate(  # noqa: PLR0913, PLR0917 - one argument a query paramet
         group_by=group_by,
         unit=unit,
         confidence=confidence,
+        estimand=estimand,
     )
     return answer_rates(sidecar.database, query, utc_now())

@@ -17,8 +17,8 @@ from service.core.clock import utc_now
 from service.core.config import Settings
 from service.core.db import Database, upgrade
 from service.core.keys import Scope, make_key
+from service.core.schema import metadata
 from service.core.store.keys import add_key
-from service.core.tables import metadata
 from service.state import Sidecar
 from tests.integration.support import DEAD_REDIS, statements
 from tests.servers import PostgresServer

@@ -49,7 +49,7 @@ def test_rate_table(installation: Installation) -> None:
     told = installation.assay("rate", *OPTIONS, "--group-by", "release")
     for expected in (
         "50.0%",
-        "2.6% to 97.4%",
+        "2.5% to 97.5%",
         "95% interval",
         "submitted 2",
         "unknown",
@@ -67,7 +67,7 @@ def test_rate_on_a_narrow_terminal(installation: Installation) -> None:
         "rate", *OPTIONS, "--from", "2026-11-01T11:00:00Z", "--group-by", "release,route", "--granularity", "1h"
     ).stdout
     assert "from 2026-11-01 12:0" in told
-    for expected in ("release r0, route none, fingerprint", "50.0%, 95% interval 2.6% to 97.4%", "submitted 2"):
+    for expected in ("release r0, route none, fingerprint", "50.0%, 95% interval 2.5% to 97.5%", "submitted 2"):
         assert expected in told
     assert "…" not in told
 

@@ -12,10 +12,10 @@ from service.core.clock import EPOCH
 from service.core.db import Database, _alembic, current_revision, head_revision, require_current, upgrade
 from service.core.errors import SchemaMismatchError, SchemaNewerError
 from service.core.rates import Question, make_buckets
+from service.core.schema import metadata
 from service.core.store.rates import Stretch, read_counted
 from service.core.store.rollups import fold
 from service.core.store.samples import read_sample
-from service.core.tables import metadata
 from tests.integration.support import set_revision
 
 OLD_ROWS = (

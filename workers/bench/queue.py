@@ -17,9 +17,10 @@ from models.types import ModelError, Scored
 from service.core.clock import utc_now
 from service.core.db import Database, upgrade
 from service.core.rates import Question, make_buckets
+from service.core.schema import metadata
 from service.core.store.rates import Stretch, read_counted
 from service.core.store.samples import accept
-from service.core.tables import State, metadata, samples
+from service.core.tables import State, samples
 from workers.bench.draining import drain_takes, measure_crowds, measure_growth
 from workers.bench.machine import describe_machine
 from workers.bench.null import ROWS_PER_TAKE

@@ -14,13 +14,14 @@ from service.core.errors import QueryInvalidError
 from service.core.keys import DEFAULT_TENANT
 from service.core.rate_answer import answer_rates
 from service.core.rate_query import RateQuery
-from service.core.schemas import BucketAnswer, RatesAnswer
+from service.core.schemas import BucketAnswer, LabelledRateAnswer, RatesAnswer
 from workers.commands.entry import explained, logged_settings, opened_database
 from workers.visible import visible
 
 MAX_NAME_CHARS = 40
 FINGERPRINT_CHARS = 8
 UNKNOWN = "unknown"
+NOT_RESPECTED = "\nToo many samples to respect sessions and traces: responses count as independent."
 WIDEST = 1_000  # to ask how wide the table would be
 
 
@@ -33,6 +34,9 @@ def rate(  # noqa: PLR0913 - one argument an option
     group_by: Annotated[str | None, typer.Option(help="Such as release,route.")] = None,
     unit: Annotated[str, typer.Option(help="`response` or `claim`.")] = "response",
     confidence: Annotated[str, typer.Option(help="Of the interval, between 0.5 and 0.9999.")] = "0.95",
+    estimand: Annotated[
+        str, typer.Option(help="`process`: what produced the traffic; `traffic`: what came, and no more.")
+    ] = "process",
     tenant: Annotated[str, typer.Option(help="Whose submissions.")] = DEFAULT_TENANT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON that the API answers.")] = False,
 ) -> None:
@@ -46,6 +50,7 @@ def rate(  # noqa: PLR0913 - one argument an option
         group_by=group_by,
         unit=unit,
         confidence=confidence,
+        estimand=estimand,
     )
     with explained(), opened_database(logged_settings()) as database:
         require_current(database)
@@ -76,9 +81,10 @@ def _show(answer: RatesAnswer, console: Console) -> None:
     console.print(Text(_title(answer), style="italic"))
     for bucket in answer.buckets:
         console.print(Text(f"\n{_heading(answer, bucket)}", style="bold"), soft_wrap=True)
-        rate, interval, worst, counts = _numbers(bucket)
+        rate, interval, worst, labelled, counts = _numbers(bucket)
         console.print(f"  flagged     {rate}, {100 * answer.confidence:.6g}% interval {interval}", soft_wrap=True)
         console.print(f"  worst case  {worst}", soft_wrap=True)
+        console.print("  by labels   " + labelled.replace("\n", ", "), soft_wrap=True)
         console.print("  counts      " + counts.replace("\n", ", "), soft_wrap=True)
 
 
@@ -101,7 +107,7 @@ def _table(answer: RatesAnswer) -> Table:
     several = _several(answer)
     for name in [*["from"] * several, *answer.group_by, "fingerprint"]:
         table.add_column(name)
-    for name in ("flagged", f"{100 * answer.confidence:.6g}% interval", "worst case"):
+    for name in ("flagged", f"{100 * answer.confidence:.6g}% interval", "worst case", "by labels"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("counts", no_wrap=True)
     for bucket in answer.buckets:
@@ -125,7 +131,18 @@ def _numbers(bucket: BucketAnswer) -> list[str]:
     rate = UNKNOWN if flagged.rate is None else f"{flagged.rate:.1%}"
     told = {"submitted": counts.submitted, **{name: n for name, n in counts if n and name != "submitted"}}
     text = "\n".join(f"{name.replace('_', ' ')} {n:,}" for name, n in told.items())
-    return [rate, _span(flagged.ci_low, flagged.ci_high), _span(bucket.bound_low, bucket.bound_high), text]
+    worst = _span(bucket.bound_low, bucket.bound_high)
+    return [rate, _span(flagged.ci_low, flagged.ci_high), worst, _labelled(bucket.hallucination), text]
+
+
+def _labelled(found: LabelledRateAnswer | None) -> str:
+    if found is None:
+        return UNKNOWN
+    needed = f"{found.labels_needed} labels needed"
+    if found.rate is None:
+        return f"{UNKNOWN}\n{needed}"
+    told = f"{found.rate:.1%}\n{_span(found.ci_low, found.ci_high)}"
+    return f"{told}\n{'borrowed, ' + needed if found.borrowed else f'{found.n_labels} labels'}"
 
 
 def _span(low: float | None, high: float | None) -> str:
@@ -137,4 +154,5 @@ def _notes(answer: RatesAnswer) -> str:
         return "Nothing was submitted in this time. `assay doctor` looks for a reason."
     return (
         f"{answer.estimand}.\nThe interval covers {answer.interval_covers}.\nThe worst case is {answer.bounds_cover}."
+        f"{'' if answer.clusters == 'respected' else NOT_RESPECTED}"
     )

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from service.core.tables import metadata
+from service.core.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
 context.run_migrations()

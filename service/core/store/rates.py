@@ -78,10 +78,15 @@ class ScoreRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counted:
-    """All that a stretch's rates are made of."""
+    """What became of a stretch's submissions, and the sums over their scores."""
 
     states: Sequence[StateRow]
     scores: Sequence[ScoreRow]
+
+    @property
+    def scored(self) -> int:
+        """Scores of the stretch; a sample that two fingerprints scored has two."""
+        return sum(row.sums.number for row in self.scores)
 
 
 def read_counted(connection: Connection, stretch: Stretch) -> Counted:
@@ -118,14 +123,14 @@ def _folded_and_not(stretch: Stretch) -> Select[Any]:
 def _part(table: Table, stretch: Stretch, start: datetime, end: datetime) -> Select[Any]:
     names = dict.fromkeys((*stretch.group_by, "outcome", "fingerprint", "inclusion_probability"))
     columns = [table.c[name] for name in (*names, *SUMS)]
-    return select(_bucket(table.c.start, stretch).label("bucket"), *columns).where(
+    return select(bucket_of(table.c.start, stretch).label("bucket"), *columns).where(
         table.c.tenant == stretch.tenant, table.c.start >= start, table.c.start < end
     )
 
 
 def _read_pending(connection: Connection, stretch: Stretch) -> list[StateRow]:
     moment = samples.c.received_at
-    keys = [_bucket(moment, stretch).label("bucket"), *(samples.c[name] for name in stretch.group_by)]
+    keys = [bucket_of(moment, stretch).label("bucket"), *(samples.c[name] for name in stretch.group_by)]
     # A sample that is only scored because a caller waits for it was left out by the hash.
     outcome = case((samples.c.in_rate, State.PENDING.value), else_=Outcome.SAMPLED_OUT.value).label("outcome")
     keys += [outcome, samples.c.inclusion_probability]
@@ -147,7 +152,8 @@ def _read_pending(connection: Connection, stretch: Stretch) -> list[StateRow]:
     ]
 
 
-def _bucket(moment: Any, stretch: Stretch) -> Any:
+def bucket_of(moment: Any, stretch: Stretch) -> Any:
+    """The number of the bucket that a moment lies in, as SQL."""
     since = type_coerce(moment, BigInteger) - literal(to_microseconds(stretch.start), BigInteger())
     # Integers on both sides: both databases then divide without a remainder.
     return since // literal(stretch.width_s * 1_000_000, BigInteger())

@@ -3,7 +3,7 @@
 A pending sample whose text goes cannot be scored any more: it becomes `unscored`, with the reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +13,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Connection,
+    Row,
     Select,
     String,
     and_,
@@ -31,6 +32,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
 from service.core.clock import database_now
+from service.core.label_tables import feedback, labels
 from service.core.store.rollups import ENDED, Sums, add_deltas, ended
 from service.core.tables import Kept, State, StoreText, claims, samples, scores
 
@@ -206,6 +208,7 @@ def remove_batch(connection: Connection, removal: Removal, now: datetime, limit:
             seqs = [row.seq for row in rows]
             connection.execute(update(samples).where(samples.c.seq.in_(seqs)).values(_removed(now, removal)))
             _count_ended(connection, [row.seq for row in rows if row.state == State.PENDING])
+            _remove_said(connection, removal, rows)
             if removal.depth is Depth.ROWS:
                 of_samples = select(scores.c.seq).where(scores.c.sample_seq.in_(seqs))
                 connection.execute(delete(claims).where(claims.c.score_seq.in_(of_samples)))
@@ -222,6 +225,20 @@ def remove_batch(connection: Connection, removal: Removal, now: datetime, limit:
         if done.samples >= limit:
             break
     return done
+
+
+def _remove_said(connection: Connection, removal: Removal, rows: Sequence[Row[Any]]) -> None:
+    """What people wrote of these samples goes too; verdicts stay, for rates stand on them."""
+    connection.execute(update(labels).where(labels.c.sample_seq.in_([row.seq for row in rows])).values(comment=null()))
+    traces = [row.trace_id for row in rows if row.trace_id]
+    said = and_(
+        feedback.c.tenant == removal.tenant,
+        or_(feedback.c.sample_id.in_([row.id for row in rows]), feedback.c.trace_id.in_(traces)),
+    )
+    if removal.depth is Depth.ROWS:
+        connection.execute(delete(feedback).where(said))
+    else:
+        connection.execute(update(feedback).where(said).values(comment=null()))
 
 
 def _count_ended(connection: Connection, seqs: list[int]) -> None:
@@ -256,7 +273,7 @@ def _due(removal: Removal, kept: Kept) -> Select[Any]:
         conditions.append(samples.c.received_at < removal.before)
     if removal.spare_taken:
         conditions.append(_UNLEASED)
-    return select(samples.c.seq, samples.c.state).where(and_(*conditions))
+    return select(samples.c.seq, samples.c.state, samples.c.id, samples.c.trace_id).where(and_(*conditions))
 
 
 def next_tenant(connection: Connection, after: str) -> str | None:

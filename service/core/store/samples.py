@@ -39,6 +39,7 @@ class NewSample:
     tokens: int
     session_id: str | None = None
     trace_id: str | None = None
+    label_key: float | None = None
     store_text: str = StoreText.FULL.value
     redacted: dict[str, int] | None = None
     text_digests: dict[str, Any] | None = None
@@ -124,8 +125,15 @@ def read_sample(connection: Connection, tenant: str, sample_id: str) -> StoredSa
     sample = connection.execute(
         select(samples).where(samples.c.tenant == tenant, samples.c.id == sample_id, samples.c.kept != Kept.ANONYMOUS)
     ).one_or_none()
-    if sample is None:
-        return None
+    return None if sample is None else _with_scores(connection, sample)
+
+
+def read_sample_of(connection: Connection, seq: int) -> StoredSample:
+    """The sample of that number."""
+    return _with_scores(connection, connection.execute(select(samples).where(samples.c.seq == seq)).one())
+
+
+def _with_scores(connection: Connection, sample: Row[Any]) -> StoredSample:
     score_rows = connection.execute(
         select(scores).where(scores.c.sample_seq == sample.seq).order_by(scores.c.seq)
     ).all()

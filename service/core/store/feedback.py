@@ -1,0 +1,56 @@
+"""Feedback in the store: a signal of end users, never taken for truth."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, delete, func, null, select, update
+
+from service.core.label_tables import Rating, feedback
+from service.core.store.dialect import insert
+from service.core.store.removal import Depth, Removal
+from service.core.tables import samples
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewFeedback:
+    """Feedback to write; a target that was not given is empty, so that the same feedback is found again."""
+
+    tenant: str
+    sample_id: str
+    trace_id: str
+    rating: Rating
+    identifier: str
+    comment: str | None
+
+
+def upsert_feedback(connection: Connection, new: NewFeedback, now: datetime) -> bool:
+    """Writes it; what is there of the same target and identifier is replaced. Returns whether something was."""
+    key = {name: getattr(new, name) for name in ("tenant", "sample_id", "trace_id", "identifier")}
+    there = select(func.count()).select_from(feedback).where(*(feedback.c[name] == held for name, held in key.items()))
+    replaced = bool(connection.execute(there).scalar_one())
+    statement = insert(connection, feedback).values(
+        **key, rating=new.rating.value, comment=new.comment, received_at=now
+    )
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=list(key),
+            set_={name: statement.excluded[name] for name in ("rating", "comment", "received_at")},
+        )
+    )
+    return replaced
+
+
+def is_sampled(connection: Connection, new: NewFeedback) -> bool:
+    """Whether the answer that it is about has a row."""
+    of_target = samples.c.id == new.sample_id if new.sample_id else samples.c.trace_id == new.trace_id
+    statement = select(samples.c.seq).where(samples.c.tenant == new.tenant, of_target).limit(1)
+    return connection.execute(statement).first() is not None
+
+
+def remove_feedback(connection: Connection, removal: Removal) -> None:
+    """Removes comments, or whole rows, from before a time; of answers that were sampled or not."""
+    old = and_(feedback.c.tenant == removal.tenant, feedback.c.received_at < removal.before)
+    if removal.depth is Depth.ROWS:
+        connection.execute(delete(feedback).where(old))
+    else:
+        connection.execute(update(feedback).where(old, feedback.c.comment.is_not(None)).values(comment=null()))

@@ -1,0 +1,170 @@
+"""Labelled samples as estimates need them: drawn with a known probability, scored, and what people said of them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, select
+
+from service.core.clock import EPOCH
+from service.core.estimate import Estimand
+from service.core.label_tables import WHOLE, Annotator, Verdict, label_pools, label_tasks, labels
+from service.core.store.clusters import cluster_of
+from service.core.store.rates import Stretch, Unit, bucket_of
+from service.core.store.rollups import DAY_S, floor
+from service.core.tables import claims, samples, scores
+
+Span = tuple[int, int]
+_WHOLE = (WHOLE, WHOLE)
+_SAID = {Verdict.FAITHFUL.value: 0.0, Verdict.HALLUCINATED.value: 1.0}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelledRow:
+    """A labelled sample in its place."""
+
+    bucket: int
+    group: tuple[str, ...]
+    fingerprint: str
+    cluster: str  # its session, or its trace, or itself
+    inclusion_probability: float
+    label_probability: float
+    y: float  # units that are made up, by the mean of its annotators
+    m: int
+    f: float  # what the scorer predicted of y
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labels:
+    """What a stretch's labels say, and what is left out of estimates."""
+
+    rows: Sequence[LabelledRow] = ()
+    not_drawn: int = 0  # labelled samples of unknown probability: no draw chose them
+    undecided: int = 0  # drawn samples with labels that do not decide: unsure, or not of every claim
+
+
+def read_labelled(connection: Connection, stretch: Stretch, unit: Unit) -> Labels:
+    """The labelled samples of a stretch; one statement where there are no labels, four where there are."""
+    found = _labels_of(connection, stretch)
+    if not found:
+        return Labels()
+    scored = connection.execute(_scores_of(stretch, list(found))).all()
+    spans = _spans(connection, [row.score_seq for row in scored])
+    said = {row.score_seq: _said(found[row.seq], spans[row.score_seq], unit) for row in scored}
+    decided = {row.seq for row in scored if said[row.score_seq] is not None}
+    drawn = _drawn(connection, stretch, decided)
+    inside = {row.seq for row in scored if stretch.start <= row.received_at < stretch.end}
+    whole = unit is Unit.RESPONSE
+    rows = [
+        LabelledRow(
+            bucket=int(row[0]),
+            group=tuple(row[1 : 1 + len(stretch.group_by)]),
+            fingerprint=row.fingerprint,
+            cluster=row.cluster,
+            inclusion_probability=row.inclusion_probability,
+            label_probability=drawn[row.seq],
+            y=y,
+            m=1 if whole else row.claims_checked,
+            f=row.score if whole else float(row.claims_flagged),
+        )
+        for row in scored
+        if row.seq in inside and row.seq in drawn and (y := said[row.score_seq]) is not None
+    ]
+    return Labels(rows=rows, not_drawn=len(inside - set(drawn)), undecided=len((inside & set(drawn)) - decided))
+
+
+def _days(stretch: Stretch) -> tuple[int, int]:
+    """The first and the last day of a stretch: a day's tasks are a sample as a whole."""
+    return (stretch.start - EPOCH).days, (stretch.end - timedelta(microseconds=1) - EPOCH).days
+
+
+def _labels_of(connection: Connection, stretch: Stretch) -> Mapping[int, Sequence[Row[Any]]]:
+    statement = (
+        select(labels.c.sample_seq, labels.c.annotator, labels.c.claim_start, labels.c.claim_end, labels.c.verdict)
+        .join(samples, samples.c.seq == labels.c.sample_seq)
+        .where(
+            labels.c.kind == Annotator.HUMAN,
+            samples.c.tenant == stretch.tenant,
+            samples.c.in_rate,
+            samples.c.received_at >= floor(stretch.start, DAY_S),
+            samples.c.received_at < floor(stretch.end - timedelta(microseconds=1), DAY_S) + timedelta(days=1),
+        )
+        .order_by(labels.c.updated_at, labels.c.seq)  # of an annotator's labels the latest speaks
+    )
+    found: dict[int, list[Any]] = defaultdict(list)
+    for row in connection.execute(statement):
+        found[row.sample_seq].append(row)
+    return found
+
+
+def _scores_of(stretch: Stretch, seqs: list[int]) -> Select[Any]:
+    names = ("seq", "received_at", "inclusion_probability")
+    return (
+        select(
+            bucket_of(samples.c.received_at, stretch).label("bucket"),
+            *(samples.c[name] for name in stretch.group_by),
+            *(samples.c[name] for name in names),
+            cluster_of(Estimand.PROCESS).label("cluster"),
+            scores.c.seq.label("score_seq"),
+            *(scores.c[name] for name in ("fingerprint", "score", "claims_checked", "claims_flagged")),
+        )
+        .join(scores, scores.c.sample_seq == samples.c.seq)
+        .where(samples.c.seq.in_(seqs))
+    )
+
+
+def _spans(connection: Connection, score_seqs: list[int]) -> Mapping[int, set[Span]]:
+    """The claims of each score that were checked."""
+    statement = select(claims.c.score_seq, claims.c.start, claims.c.end).where(
+        claims.c.score_seq.in_(score_seqs), claims.c.score.is_not(None)
+    )
+    found: defaultdict[int, set[Span]] = defaultdict(set)
+    for row in connection.execute(statement):
+        found[row.score_seq].add((row.start, row.end))
+    return found
+
+
+def _said(rows: Iterable[Row[Any]], checked: set[Span], unit: Unit) -> float | None:
+    """Units that are made up, by the mean of the annotators who decide; None where none does."""
+    by_annotator: dict[str, dict[Span, str]] = defaultdict(dict)
+    for row in rows:
+        by_annotator[row.annotator][row.claim_start, row.claim_end] = row.verdict
+    found = [_said_by_one(verdicts, checked, unit) for verdicts in by_annotator.values()]
+    decided = [units for units in found if units is not None]
+    return sum(decided) / len(decided) if decided else None
+
+
+def _said_by_one(verdicts: Mapping[Span, str], checked: set[Span], unit: Unit) -> float | None:
+    of_claims = [_SAID.get(verdicts.get(span, "")) for span in checked]
+    known = [units for units in of_claims if units is not None]
+    complete = len(known) == len(of_claims) > 0
+    if unit is Unit.CLAIM:
+        return sum(known) if complete else None
+    whole = _SAID.get(verdicts.get(_WHOLE, ""))
+    if whole is not None:
+        return whole
+    if any(known):  # a response with one claim that is made up is made up
+        return 1.0
+    return 0.0 if complete else None
+
+
+def _drawn(connection: Connection, stretch: Stretch, decided: set[int]) -> Mapping[int, float]:
+    """The probability of each drawn sample: min(1, cutoff x size), times the share of its day's tasks that are decided.
+
+    Tasks are handed out in an order that has nothing to do with what they are; those not labelled yet are as if a
+    shorter draw had left them out (response homogeneity groups; Sarndal, Swensson, Wretman 1992, section 15.6).
+    """
+    first, last = _days(stretch)
+    statement = (
+        select(label_tasks.c.sample_seq, label_tasks.c.day, label_tasks.c.size, label_pools.c.cutoff)
+        .join(label_pools, and_(label_pools.c.tenant == label_tasks.c.tenant, label_pools.c.day == label_tasks.c.day))
+        .where(label_tasks.c.tenant == stretch.tenant, label_tasks.c.day.between(first, last))
+    )
+    tasks = connection.execute(statement).all()
+    asked: dict[int, list[bool]] = defaultdict(list)
+    for row in tasks:
+        asked[row.day].append(row.sample_seq in decided)
+    shares = {day: max(sum(done), 1) / len(done) for day, done in asked.items()}
+    return {row.sample_seq: min(1.0, row.size * row.cutoff) * shares[row.day] for row in tasks}
