@@ -39,6 +39,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "group_by": {"type": "string", "pattern": f"^{_DIMENSION}(,{_DIMENSION})*$"},
     "unit": {"type": "string", "enum": ["response", "claim"], "default": "response"},
     "estimand": {"type": "string", "enum": ["process", "traffic"], "default": "process"},
+    "baseline_from": {"type": "string", "format": "date-time"},
+    "baseline_to": {"type": "string", "format": "date-time"},
+    "dimension": {"type": "string", "enum": list(DIMENSIONS)},
+    "split_by": {"type": "string", "pattern": f"^{_DIMENSION}(,{_DIMENSION})*$"},
     "annotator": {"type": "string", "minLength": 1, "maxLength": 50},
     "confidence": {"type": "number", "minimum": 0.5, "maximum": 0.9999, "default": 0.95},
 }

@@ -1,5 +1,6 @@
 """What one sidecar process holds while it runs, and how a request gets at it."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -10,7 +11,7 @@ from starlette.applications import Starlette
 from service.access import Access, Caller
 from service.core.config import Settings
 from service.core.db import Database
-from service.core.errors import BodyTooLargeError, EncodingUnknownError
+from service.core.errors import BodyTooLargeError, EncodingUnknownError, QueryInvalidError
 from service.core.keys import Scope
 from service.core.metrics import SidecarMetrics
 from service.core.queue import Doorbell
@@ -64,6 +65,15 @@ async def read_body(request: Request) -> bytes:
             raise BodyTooLargeError(f"The body is over {limit} bytes.")
         parts.append(part)
     return b"".join(parts)
+
+
+def refuse_unknown(request: Request, known: AbstractSet[str]) -> None:
+    """A mistyped parameter must not change what is asked. Raises QueryInvalidError, which names it."""
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        raise QueryInvalidError(
+            f"Unknown parameter {unknown[0][:50]!r}; use {', '.join(sorted(known))}.", field=unknown[0][:50]
+        )
 
 
 async def _sidecar(request: Request) -> Sidecar:  # a plain function would be run in a thread

@@ -181,6 +181,8 @@ def fit(labels: Sequence[Labelled]) -> Line:
 
 def _variance(predicted: Predicted, labels: Sequence[Labelled], line: Line, rate: float, estimand: Estimand) -> float:
     a, b = line.a - rate, line.b
+    # Weights that add up to what all the scored samples stand for, not to what labels happen to (calibration).
+    scale = predicted.m / sum(label.weight * label.m for label in labels)
     total = max(b * b * predicted.ff + 2 * a * b * predicted.fm + a * a * predicted.mm, 0.0)
     clusters: dict[object, list[Labelled]] = defaultdict(list)
     for position, label in enumerate(labels):
@@ -191,9 +193,9 @@ def _variance(predicted: Predicted, labels: Sequence[Labelled], line: Line, rate
         if first.cluster is None:
             own = (b * first.f + a * first.m) / first.inclusion_probability
         left = left_open(first.inclusion_probability, estimand)
-        residual = sum(x.weight * line.residual(x) for x in held)
+        residual = scale * sum(x.weight * line.residual(x) for x in held)
         inner = sum(
-            (1 - left) * x.weight**2 * (1 - x.label_probability) * line.residual(x) ** 2 for x in held
+            (1 - left) * (scale * x.weight) ** 2 * (1 - x.label_probability) * line.residual(x) ** 2 for x in held
         )  # what phase two leaves open although phase one does not
         total += left * (2 * own * residual + residual**2) + inner
     return max(total, 0.0) / predicted.m**2

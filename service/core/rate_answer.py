@@ -61,7 +61,7 @@ def answer_rates(database: Database, query: RateQuery, now: datetime) -> RatesAn
         known = read_known(connection, question, counted)
     stretch = question.stretch
     return RatesAnswer(
-        estimand=f"{WHAT[question.unit]}, {OF[question.estimand]}; {TRUTH[question.unit]}",
+        estimand=estimand_of(question),
         interval_covers=INTERVAL_COVERS,
         bounds_cover=BOUNDS_COVER,
         clusters="not_respected" if known.clusters is None else "respected",
@@ -74,6 +74,11 @@ def answer_rates(database: Database, query: RateQuery, now: datetime) -> RatesAn
         group_by=list(stretch.group_by),
         buckets=[_bucket(bucket) for bucket in make_buckets(question, counted, known)],
     )
+
+
+def estimand_of(question: Question) -> str:
+    """What the rates are of, in words."""
+    return f"{WHAT[question.unit]}, {OF[question.estimand]}; {TRUTH[question.unit]}"
 
 
 def read_known(connection: Connection, question: Question, counted: Counted) -> Known:
@@ -99,7 +104,7 @@ def _bucket(bucket: Bucket) -> BucketAnswer:
         group=dict(bucket.group),
         fingerprint=bucket.fingerprint,
         flagged=RateAnswer(rate=flagged.rate, ci_low=flagged.low, ci_high=flagged.high, method=METHOD),
-        hallucination=None if bucket.hallucination is None else _hallucination(bucket.hallucination),
+        hallucination=None if bucket.hallucination is None else labelled_answer(bucket.hallucination),
         counts=CountsAnswer(**asdict(bucket.counts)),
         effective_n=flagged.effective_n,
         bound_low=bucket.bound_low,
@@ -107,7 +112,8 @@ def _bucket(bucket: Bucket) -> BucketAnswer:
     )
 
 
-def _hallucination(corrected: Corrected) -> LabelledRateAnswer:
+def labelled_answer(corrected: Corrected) -> LabelledRateAnswer:
+    """The hallucination rate as it is answered."""
     return LabelledRateAnswer(
         rate=corrected.rate,
         ci_low=corrected.low,

@@ -61,15 +61,16 @@ def read_stretch(query: RateQuery, now: datetime) -> Stretch:
         start=begin,
         end=end,
         width_s=int(width.total_seconds()),
-        group_by=_groups(query.group_by),
+        group_by=read_groups(query.group_by, "group_by"),
     )
 
 
-def _groups(text: str | None) -> tuple[str, ...]:
+def read_groups(text: str | None, field: str) -> tuple[str, ...]:
+    """Dimensions, comma-separated, each once. Raises QueryInvalidError."""
     groups = tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text is not None else ()
     for name in groups:
         if name not in DIMENSIONS:
-            raise QueryInvalidError(f"Unknown dimension {name[:50]!r}; use {', '.join(DIMENSIONS)}.", field="group_by")
+            raise QueryInvalidError(f"Unknown dimension {name[:50]!r}; use {', '.join(DIMENSIONS)}.", field=field)
     return groups
 
 

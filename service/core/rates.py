@@ -208,12 +208,13 @@ def _cells(states: list[StateRow], rows: list[ScoreRow], unit: Unit) -> list[Cel
             unknown[state.inclusion_probability] += state.submissions
     for row in rows:  # what other fingerprints scored stays unknown to this one
         unknown[row.inclusion_probability] -= row.sums.number
-    known = [_cell(row, unit) for row in rows]
+    known = [cell_of(row, unit) for row in rows]
     left = [Cell(inclusion_probability=p, unknown=n) for p, n in unknown.items() if n > 0 and p > 0]
     return known + left
 
 
-def _cell(row: ScoreRow, unit: Unit) -> Cell:
+def cell_of(row: ScoreRow, unit: Unit) -> Cell:
+    """The sums of a row, as the estimators take them."""
     sums = row.sums
     if unit is Unit.CLAIM:
         return Cell(

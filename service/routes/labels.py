@@ -27,7 +27,7 @@ from service.core.store.labels import HELD, Asked, NewLabel, UnknownTarget, draw
 from service.core.store.samples import StoredSample, read_sample_of
 from service.core.store.votes import read_votes
 from service.routes.problem import FAILURES, PROBLEM, READ_FAILURES
-from service.state import LabelDep, ReadDep, Sidecar, SidecarDep, authorize, read_body, sidecar_of
+from service.state import LabelDep, ReadDep, Sidecar, SidecarDep, authorize, read_body, refuse_unknown, sidecar_of
 
 router = APIRouter(tags=["labels"])
 
@@ -98,7 +98,7 @@ def next_label(
 
     A share of the tasks goes to two people, neither of whom sees what the other or the scorer said.
     """
-    _refuse_unknown(request, {"annotator", "window"})
+    refuse_unknown(request, {"annotator", "window"})
     if not annotator or len(annotator.encode()) > 200 or "\0" in annotator:  # noqa: PLR2004 - stated in the message
         raise QueryInvalidError("Say who is going to label, in at most 200 bytes.", field="annotator")
     now = utc_now()
@@ -144,7 +144,7 @@ def label_agreement(
     confidence: Annotated[str, Query(description="Of the intervals, between 0.5 and 0.9999.")] = "0.95",
 ) -> AgreementAnswer:
     """How far people agree who labelled the same responses or claims: the ceiling of what any scorer can reach."""
-    _refuse_unknown(request, {"window", "confidence"})
+    refuse_unknown(request, {"window", "confidence"})
     now, level = utc_now(), read_confidence(confidence)
     start = before(now, parse_duration(window, "window"), "window")
     with sidecar.database.read() as connection:
@@ -161,9 +161,3 @@ def label_agreement(
         method=KAPPA,
         confidence=level,
     )
-
-
-def _refuse_unknown(request: Request, known: set[str]) -> None:
-    unknown = sorted(set(request.query_params) - known)
-    if unknown:
-        raise QueryInvalidError(f"There is no parameter {unknown[0][:50]!r}.", field=unknown[0][:50])

@@ -14,7 +14,7 @@ from service.core.schemas import RemovedAnswer
 from service.core.store.removal import By, Depth, Removal, Removed
 from service.core.store.samples import read_state
 from service.routes.problem import PROBLEM, READ_FAILURES
-from service.state import AdminDep, Sidecar, SidecarDep
+from service.state import AdminDep, Sidecar, SidecarDep, refuse_unknown
 
 router = APIRouter(tags=["privacy"])
 
@@ -40,7 +40,7 @@ def delete_samples(  # noqa: PLR0913, PLR0917 - one argument a query parameter
 
     If `complete` is false there is more: send the same request again.
     """
-    _refuse_unknown(request, PARAMETERS)
+    refuse_unknown(request, PARAMETERS)
     if _flag(everything, "all") is (older_than is not None or session_id is not None):
         raise QueryInvalidError("Give older_than, session_id or both; or all=true and neither.", field="all")
     if session_id is not None and "\0" in session_id:
@@ -68,7 +68,7 @@ def delete_sample(
     rows: Annotated[str, Query(description=ROWS)] = "false",
 ) -> RemovedAnswer:
     """Removes the texts of one sample. A pending one is never scored afterwards. Again: the same, with nothing to do."""
-    _refuse_unknown(request, {"rows"})
+    refuse_unknown(request, {"rows"})
     if "\0" in sample_id:  # PostgreSQL takes no such text, not even to look for it
         raise SampleUnknownError
     removal = Removal(tenant=caller.tenant, depth=_depth(rows), by=By.REQUEST, sample_id=sample_id)
@@ -76,13 +76,6 @@ def delete_sample(
         if read_state(connection, caller.tenant, sample_id) is None:
             raise SampleUnknownError
     return _remove(sidecar, removal)
-
-
-def _refuse_unknown(request: Request, known: set[str]) -> None:
-    """A mistyped parameter must not widen what goes."""
-    for name in request.query_params:
-        if name not in known:
-            raise QueryInvalidError(f"Unknown parameter {name[:50]!r}; use {', '.join(sorted(known))}.", field="")
 
 
 def _flag(text: str, field: str) -> bool:
