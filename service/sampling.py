@@ -1,6 +1,7 @@
 """The sampling decision: a pure function of a submission and a policy."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from service.core.policy import Policy
 DOMAIN = "assay.sampling.v1"  # a new rule of hashing gets a new version, so that old decisions stay explained
 LABEL_DOMAIN = "assay.labels.v1"  # another one: who is drawn for labelling has nothing to do with who was sampled
 BITS = 53  # what a double holds exactly
+STEPS = 4  # of the grid for lowered rates: so many to halve one
 
 
 class Choice(StrEnum):
@@ -27,6 +29,7 @@ class Reason(StrEnum):
     """Why it was decided so."""
 
     HASH = "hash"  # the hash of its id, or of its trace's, against the rate
+    BUDGET = "budget"  # the same, against a rate that the budget has lowered
     WAIT = "wait"  # the caller asked to wait for the score
     CLIENT = "client"  # the caller's process decided, under a policy that has changed since
     OVERLOAD = "overload"  # more pending rows than ASSAY_MAX_PENDING
@@ -62,23 +65,53 @@ def label_key(sample_id: str, tenant: str, salt: str, received_at: datetime) -> 
     return (received_at - EPOCH).days + position(f"{tenant}\n{sample_id}", salt, LABEL_DOMAIN)
 
 
-def decide(*, unit: str, fields: Mapping[str, str], policy: Policy, policy_version: str, forced: bool) -> Decision:
+def lowered(rate: float, scale: float, floor: float) -> float:
+    """The inclusion probability that a budget leaves of a rate: on a grid, so that few are in use at a time.
+
+    Args:
+        rate: of the stratum.
+        scale: the share of all samples that the budget allows, 0 to 1.
+        floor: the least probability; where less is left, it is 0, and the stratum is not covered.
+    """
+    if scale >= 1 or rate == 0:
+        return rate
+    if scale <= 0:
+        return 0.0
+    steps = math.ceil(-STEPS * math.log2(scale) - 1e-9)
+    left = float(rate * 2.0 ** (-steps / STEPS))
+    if left >= min(floor, rate):
+        return left
+    # One step above the floor is allowed to be the floor itself.
+    return floor if rate * scale >= floor else 0.0
+
+
+def decide(
+    *,
+    unit: str,
+    fields: Mapping[str, str],
+    policy: Policy,
+    policy_version: str,
+    forced: bool,
+    scale: float = 1.0,
+) -> Decision:
     """Decides a submission.
 
     Args:
         unit: what is hashed: its trace id if it has one, else its id; a trace is in or out as a whole.
-        fields: `route`, `model`, `release`, `tenant` and `tags.NAME`, as far as given.
+        fields: `route`, `model`, `release`, `tenant`, `tags.NAME` and `signal.NAME`, as far as given.
         policy: the policy in force.
         policy_version: `policy.version`, computed once by the caller.
         forced: whether a caller waits for the score.
+        scale: the share of all samples that the tenant's budget allows at this time.
     """
-    stratum, rate = policy.stratum(fields)
+    stratum, wanted = policy.stratum(fields)
+    rate = lowered(wanted, scale, policy.sampling.budget.floor) if policy.sampling.budget else wanted
     if position(unit, policy.sampling.salt) < rate:
-        choice, reason = Choice.SAMPLED, Reason.HASH
+        choice, reason = Choice.SAMPLED, Reason.HASH if rate == wanted else Reason.BUDGET
     elif forced:
         choice, reason = Choice.FORCED, Reason.WAIT
     else:
-        choice, reason = Choice.SAMPLED_OUT, Reason.HASH
+        choice, reason = Choice.SAMPLED_OUT, Reason.HASH if rate == wanted else Reason.BUDGET
     return Decision(
         choice=choice,
         reason=reason,

@@ -131,7 +131,10 @@ class ClientSamplingOffError(AssayError):
     """The policy lets no client decide."""
 
     code = "client_sampling_off"
-    next_step = "Send every submission; the sidecar decides. `client_side = true` under [sampling] turns it on."
+    next_step = (
+        "Send every submission; the sidecar decides. `client_side = true` under [sampling] turns it on, unless rules have "
+        "`signals` or there is a budget, which only the sidecar knows."
+    )
 
 
 class BodyTooLargeError(AssayError):

@@ -4,8 +4,9 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -17,6 +18,7 @@ DEFAULT_RATE = 0.05
 DEFAULT_STRATUM = "default"
 FIELDS = ("route", "model", "release", "tenant")
 TAG_PREFIX = "tags."
+SIGNAL_PREFIX = "signal."  # of a field that is there if the signal speaks
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
@@ -24,22 +26,85 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Signal(StrEnum):
+    """What speaks for a risk of a submission, as far as it can be told when it comes."""
+
+    NEW_RELEASE = "new_release"  # its release was first seen not long ago
+    LONG_RESPONSE = "long_response"
+    DIGITS = "digits"  # in the response
+    LOW_RETRIEVAL = "low_retrieval"  # no context has a good score
+    NEGATIVE_FEEDBACK = "negative_feedback"  # of an end user, on its trace or session, in the last day
+
+
+class Signals(_Part):
+    """The `[sampling.signals]` table: from where on each signal speaks."""
+
+    new_release_hours: Annotated[float, Field(gt=0, le=24 * 90, allow_inf_nan=False)] = 24.0
+    long_response_chars: Annotated[int, Field(strict=True, ge=1)] = 2_000
+    low_retrieval_score: Annotated[float, Field(allow_inf_nan=False)] = 0.5  # the best context's score is below it
+
+
+class Spending(_Part):
+    """So many samples, or so much money at a price for each, in an hour or a day."""
+
+    samples: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    cost: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    cost_per_sample: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    per: Literal["hour", "day"]
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.samples is None) is (self.cost is None):
+            raise ValueError("give `samples`, or `cost` with `cost_per_sample`")
+        if (self.cost is None) is not (self.cost_per_sample is None):
+            raise ValueError("`cost` and `cost_per_sample` go together")
+        return self
+
+    @property
+    def most(self) -> float:
+        """Samples in a period."""
+        if self.samples is not None:
+            return self.samples
+        return (self.cost or 0.0) / (self.cost_per_sample or 1.0)
+
+    @property
+    def period_s(self) -> int:
+        """Length of a period; periods begin at whole hours or days, UTC."""
+        return 3_600 if self.per == "hour" else 86_400
+
+
+class Budget(Spending):
+    """The `[sampling.budget]` table: of each tenant, unless it has its own."""
+
+    floor: Rate = 0.001  # the least inclusion probability; where even that is too much, a stratum is not covered
+    tenants: dict[str, Spending] = Field(default_factory=dict)
+
+    def of(self, tenant: str) -> Spending:
+        """What a tenant may spend."""
+        return self.tenants.get(tenant, self)
+
+
 class Rule(_Part):
-    """One stratum: the submissions whose fields all match, and the share of them that is sampled."""
+    """One stratum: the submissions whose fields all match, with any of the signals; and the share that is sampled."""
 
     name: Name
     rate: Rate
-    match: dict[str, str | Annotated[tuple[str, ...], Field(min_length=1)]] = Field(min_length=1)
+    match: dict[str, str | Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    signals: tuple[Signal, ...] = ()
 
     @model_validator(mode="after")
     def _known_fields(self) -> Self:
+        if not self.match and not self.signals:
+            raise ValueError("give `match`, `signals` or both; what no rule matches has `rate` under [sampling]")
         for field in self.match:
             if field not in FIELDS and not (field.startswith(TAG_PREFIX) and len(field) > len(TAG_PREFIX)):
                 raise ValueError(f"unknown field {field!r}; use {', '.join(FIELDS)} or tags.NAME")
         return self
 
     def matches(self, fields: Mapping[str, str]) -> bool:
-        """Whether every named field has the value, or one of the values, given."""
+        """Whether every named field has the value, or one of the values, given, and any of the signals speaks."""
+        if self.signals and not any(SIGNAL_PREFIX + signal in fields for signal in self.signals):
+            return False
         return all(
             fields.get(name) == wanted if isinstance(wanted, str) else fields.get(name) in wanted
             for name, wanted in self.match.items()
@@ -52,6 +117,8 @@ class Sampling(_Part):
     rate: Rate = DEFAULT_RATE
     salt: str = ""  # goes into the version that every decision carries: choose a long random one
     rules: tuple[Rule, ...] = ()
+    signals: Signals = Signals()
+    budget: Budget | None = None
     client_side: bool = True  # whether clients may decide themselves: they are told salt and rules; scope `ingest`
 
     @model_validator(mode="after")
@@ -77,6 +144,12 @@ class Policy(_Part):
     privacy: Privacy = Privacy()
 
     @property
+    def clients_decide(self) -> bool:
+        """Whether clients may decide themselves: not where a decision needs what only the sidecar knows."""
+        sampling = self.sampling
+        return sampling.client_side and sampling.budget is None and not any(rule.signals for rule in sampling.rules)
+
+    @property
     def version(self) -> str:
         """Digest of the policy's meaning: comments and order of keys do not change it."""
         # Who decides, and who labels, changes no decision.
@@ -84,6 +157,7 @@ class Policy(_Part):
         if self.privacy == Privacy():
             said["privacy"] = True  # a table that says nothing changes no version
         meant = self.model_dump(mode="json", exclude=said)
+        _leave_out_defaults(meant["sampling"])
         canonical = json.dumps(meant, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
@@ -93,6 +167,17 @@ class Policy(_Part):
             if rule.matches(fields):
                 return rule.name, rule.rate
         return DEFAULT_STRATUM, self.sampling.rate
+
+
+def _leave_out_defaults(meant: dict[str, Any]) -> None:
+    """What a file does not say changes no version: neither of a file from before it could be said."""
+    if meant["budget"] is None:
+        del meant["budget"]
+    if meant["signals"] == Signals().model_dump(mode="json"):
+        del meant["signals"]
+    for rule in meant["rules"]:
+        if not rule["signals"]:
+            del rule["signals"]
 
 
 def tenant_rules(policy: Policy, tenant: str) -> list[tuple[Rule, dict[str, list[str]]]]:

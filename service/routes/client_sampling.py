@@ -67,7 +67,7 @@ async def sampling(request: Request) -> SamplingAnswer:
     caller = await authorize(request, Scope.INGEST)
     in_force = sidecar_of(request).intake.policy
     policy = in_force.policy
-    if not policy.sampling.client_side:
+    if not policy.clients_decide:
         raise ClientSamplingOffError
     return SamplingAnswer(
         policy_version=in_force.version,

@@ -23,6 +23,7 @@ from workers.bench.worlds import (
     SENSITIVITY,
     SPECIFICITY,
     clusters_of,
+    counted_worlds,
     counts_of,
     draw_labels,
     predicted_of,
@@ -111,6 +112,10 @@ def _estimates(
     if cell.estimand == Estimand.TRAFFIC:
         for cells in sampled_traffic(strata, count, random):
             yield _found(estimate(cells, CONFIDENCE, estimand=Estimand.TRAFFIC))
+        return
+    if cell.traffic == INDEPENDENT and not cell.labels:
+        for cells in counted_worlds(strata, cell.detector, count, random):
+            yield _found(estimate(cells, CONFIDENCE))
         return
     for world in worlds(strata, cell.traffic, cell.detector, count, random):
         if world.size == 0:

@@ -152,6 +152,20 @@ def draw_labels(world: Scored, wanted: int, random: np.random.Generator) -> list
     ]
 
 
+def counted_worlds(
+    strata: Sequence[tuple[float, float, float]], detector: str, count: int, random: np.random.Generator
+) -> Iterator[list[Counts]]:
+    """The cells of so many worlds of independent traffic: what `counts_of` makes of `worlds`, without the samples."""
+    hit, wrong = (1.0, 0.0) if detector == PERFECT else (SENSITIVITY, 1 - SPECIFICITY)
+    for _ in range(count):
+        cells = []
+        for n, p, rate in strata:
+            scored = int(random.poisson(n * p))
+            bad = int(random.binomial(scored, rate))
+            cells.append(responses(p, scored, int(random.binomial(bad, hit) + random.binomial(scored - bad, wrong))))
+        yield cells
+
+
 def sampled_traffic(
     strata: Sequence[tuple[float, float, float]], count: int, random: np.random.Generator
 ) -> Iterator[list[Counts]]:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from models.types import ModelError
 from service.core.config import read_settings
-from workers.bench import detection_report, ingest, queue, report, scoring_report
+from workers.bench import detection_report, ingest, queue, report, scoring_report, statistics_report
 from workers.bench.reliability_plot import reliability_plot
 from workers.bench.results import IngestResult, QueueResult, read_result, write_result
 from workers.bench.scoring_results import ScoringResult
@@ -127,6 +127,28 @@ def bench_robustness(
         if doc is not None:
             doc.write_text(accuracy.document(json.parent), encoding="utf-8")
     console.print(accuracy.robustness_section(result), markup=False, soft_wrap=True)
+    _warn_if(quick, console)
+
+
+@bench_app.command("statistics")
+def bench_statistics(
+    *,
+    json: Output,
+    doc: Annotated[Path, typer.Option(help="The document to write; a plot goes beside it.")] = Path(
+        "docs/statistics/coverage.md"
+    ),
+    quick: Quick = False,
+) -> None:
+    """Measures in how many worlds of known truth the intervals hold it; half an hour on two cores."""
+    console = Console(highlight=False)
+    with explained():
+        module = _bench("statistics")
+        result = module.bench_statistics(module.QUICK if quick else module.FULL, console)
+    write_result(result, json)
+    doc.parent.mkdir(parents=True, exist_ok=True)
+    doc.write_text(statistics_report.statistics_document(result), encoding="utf-8")
+    doc.with_name("coverage.svg").write_text(statistics_report.coverage_plot(result), encoding="utf-8")
+    console.print(f"Wrote {doc}.")
     _warn_if(quick, console)
 
 
