@@ -32,6 +32,7 @@ from service.ringer import Ringer
 from service.routes import client_sampling, feedback, labels, ops, rates, samples, score, submit
 from service.routes.problem import on_assay_error, on_bug, on_disconnect, on_http_error
 from service.state import Sidecar
+from service.watch import Watch
 from service.writer import Writer
 
 CLIENT_KEYS = 2_000  # kinds of counts that one tenant's clients may bring in a minute; tens are usual
@@ -102,7 +103,14 @@ class _Running:
         self._writer = Writer(self._database, settings.max_pending, metrics, self._ringer.ring)
         self._ledger = Ledger(self._database, settings.flush_interval_s, metrics.unflushed)
         self._access = Access(settings, self._database)
-        intake = Intake(writer=self._writer, ledger=self._ledger, metrics=metrics, timeout_s=settings.accept_timeout_s)
+        self._watch = Watch(self._database, lambda: intake.policy.policy)
+        intake = Intake(
+            writer=self._writer,
+            ledger=self._ledger,
+            watch=self._watch,
+            metrics=metrics,
+            timeout_s=settings.accept_timeout_s,
+        )
         intake.policy = policy
         self.sidecar = Sidecar(
             settings=settings,
@@ -120,7 +128,7 @@ class _Running:
         except AssayError:
             self._database.close()
             raise
-        for part in (self._access, self._ringer, self._writer, self._ledger):
+        for part in (self._access, self._ringer, self._writer, self._ledger, self._watch):
             part.start()
         log.info("sidecar_started", policy=self.sidecar.intake.policy.version, store=self._database.dialect)
         return self
@@ -132,6 +140,7 @@ class _Running:
             require_valid_key(self._access.keys, self._settings.host)
 
     def __exit__(self, *exc_info: object) -> None:
+        self._watch.stop()
         self._writer.stop()
         self._ledger.stop()
         self._ringer.stop()

@@ -157,6 +157,7 @@ RATES: dict[str, Any] = {
                 "not_applicable": 0,
                 "unscored": 0,
                 "duplicate": 2,
+                "uncovered": 0,
             },
             "effective_n": 73.0,
             "bound_low": 0.0958904109589041,

@@ -21,6 +21,8 @@ from service.core.tables import Outcome
 from service.ledger import Ledger
 from service.privacy import Guard, Protected
 from service.sampling import Choice, Decision, Reason, decide, label_key
+from service.signals import signal_fields
+from service.watch import Watch
 from service.writer import Fate, Writer, Written
 
 OWN_COLUMNS = {"id", "question", "contexts", "response", "model", "release", "prompt_version", "route"}
@@ -51,8 +53,11 @@ class Received:
 class Intake:
     """Decides and stores."""
 
-    def __init__(self, *, writer: Writer, ledger: Ledger, metrics: SidecarMetrics, timeout_s: float) -> None:
+    def __init__(
+        self, *, writer: Writer, ledger: Ledger, watch: Watch, metrics: SidecarMetrics, timeout_s: float
+    ) -> None:
         """`timeout_s`: how long to wait for a commit."""
+        self._watch = watch
         self._writer = writer
         self._ledger = ledger
         self._metrics = metrics
@@ -66,10 +71,11 @@ class Intake:
         sample_id = submission.id or token_hex(16)
         decision = decide(
             unit=submission.trace_id or sample_id,
-            fields=_policy_fields(submission, tenant),
+            fields=self._fields(submission, tenant),
             policy=in_force.policy,
             policy_version=in_force.version,
             forced=forced,
+            scale=self._watch.situation.scales.get(tenant, 1.0),
         )
         claimed = submission.sampling if in_force.policy.sampling.client_side else None
         if claimed and claimed.policy_version != in_force.version:
@@ -82,6 +88,14 @@ class Intake:
             row = _new_sample(sample_id, protected, tenant, decision, urgent=forced)
             row = replace(row, label_key=label_key(sample_id, tenant, in_force.policy.sampling.salt, row.received_at))
         return Received(id=sample_id, tenant=tenant, submission=submission, decision=decision, forced=forced, row=row)
+
+    def _fields(self, submission: Submission, tenant: str) -> dict[str, str]:
+        self._watch.note(tenant, submission.release)
+        fields = _policy_fields(submission, tenant)
+        sampling = self.policy.policy.sampling
+        if not any(rule.signals for rule in sampling.rules):
+            return fields
+        return fields | signal_fields(submission, tenant, self._watch.situation, sampling.signals, utc_now())
 
     async def settle(self, received: Sequence[Received]) -> list[DecisionAnswer | AssayError]:
         """Stores the rows and waits for their commit; one answer each, in order.

@@ -40,7 +40,8 @@ TRUTH = {
 }
 INTERVAL_COVERS = (
     "sampling error only: of `flagged` not the scorer's own mistakes, which `hallucination` takes out, and of neither "
-    "`pending`, `unscored`, `rejected_overload` and `dropped_by_client` submissions: for these see the bounds"
+    "`pending`, `unscored`, `rejected_overload` and `dropped_by_client` submissions: for these see the bounds; "
+    "`uncovered` submissions had no chance of being sampled and are in no rate and no bound"
 )
 BOUNDS_COVER = (
     "the rate of the sample if none, and if all, of `pending`, `unscored`, `rejected_overload`, `dropped_by_client` "

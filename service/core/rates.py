@@ -29,6 +29,7 @@ class Counts:
     not_applicable: int
     unscored: int
     duplicate: int
+    uncovered: int  # of `sampled_out`, those that could not have been chosen: their stratum's probability was 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,6 +199,9 @@ def _count(states: list[StateRow], scored_here: int) -> Counts:
         not_applicable=total[State.NOT_APPLICABLE],
         unscored=total[State.UNSCORED],
         duplicate=total[Outcome.DUPLICATE],
+        uncovered=sum(
+            row.submissions for row in states if row.outcome == Outcome.SAMPLED_OUT and row.inclusion_probability == 0
+        ),
     )
 
 

@@ -235,6 +235,7 @@ class CountsAnswer(BaseModel):
     not_applicable: int
     unscored: int
     duplicate: int  # samples that were sent again; beside the sum
+    uncovered: int  # of `sampled_out`: could not have been chosen, so the rates say nothing of them
 
 
 class BucketAnswer(BaseModel):

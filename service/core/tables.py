@@ -256,6 +256,16 @@ api_keys = Table(
     Column("revoked_at", UtcTime),
 )
 
+# When each release was first seen, for the signal `new_release`.
+releases = Table(
+    "releases",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("release", String(200), primary_key=True),
+    Column("first_seen", UtcTime, nullable=False),
+    Index("ix_releases_first_seen", "first_seen"),
+)
+
 leases = Table(
     "leases",
     metadata,

@@ -98,6 +98,7 @@ class TestRate:
             "not_applicable": 1,
             "unscored": 1,
             "duplicate": 0,
+            "uncovered": 0,
         }
         assert bucket["flagged"]["rate"] == 0.5
         assert (bucket["bound_low"], bucket["bound_high"]) == (0.25, 0.75)

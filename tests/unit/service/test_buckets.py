@@ -50,7 +50,14 @@ def test_counts_are_kept_apart() -> None:
         "not_applicable": 7,
         "unscored": 4,
         "duplicate": 11,
+        "uncovered": 0,
     }
+
+
+def test_what_had_no_chance_is_uncovered() -> None:
+    """Submissions of a stratum whose probability was 0 are sampled out, and said to be outside every rate."""
+    counts = only([*DAY, state("sampled_out", 50, inclusion_probability=0.0)], [score(80, 8)]).counts
+    assert (counts.sampled_out, counts.uncovered) == (1_950, 50)
 
 
 def test_rate_is_the_estimate_over_the_scored() -> None:

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from service.core.db import Database
 from service.core.metrics import SidecarMetrics
+from service.core.policy import Policy
 from service.core.store.rollups import Place
 from service.core.store.samples import NewSample
 from service.intake import Intake, PolicyInForce
 from service.sampling import position
+from service.watch import Watch
 from service.writer import Fate, Written
 from tests.unit.service.support import body, parsed, policy
 
@@ -57,7 +60,13 @@ class Kept:
 def kept() -> Kept:
     """An intake at 50% that stores nothing."""
     writer, ledger = KeepingWriter(), KeepingLedger()
-    intake = Intake(writer=writer, ledger=ledger, metrics=SidecarMetrics(), timeout_s=1.0)  # type: ignore[arg-type]
+    intake = Intake(
+        writer=writer,  # type: ignore[arg-type]
+        ledger=ledger,  # type: ignore[arg-type]
+        watch=Watch(Database("sqlite://"), Policy),
+        metrics=SidecarMetrics(),
+        timeout_s=1.0,
+    )
     intake.policy = PolicyInForce(policy=policy(0.5), version="v1")
     return Kept(intake, writer, ledger)
 

@@ -1,0 +1,117 @@
+"""The watch: a thread that reads every few seconds what signals and budgets need to know."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from service.core.budget import Spent, allowed_scale
+from service.core.clock import utc_now
+from service.core.db import Database
+from service.core.errors import AssayError
+from service.core.log import log, where
+from service.core.policy import DEFAULT_STRATUM, Policy, Signal
+from service.core.store.rollups import floor
+from service.core.store.situation import count_chosen, note_releases, read_arrivals, read_disliked, read_releases
+from service.signals import Situation
+
+EVERY_S = 5.0
+DISLIKED_FOR = timedelta(days=1)
+MAX_NEW = 1_000  # releases noted at once; callers who make them up must not fill the table
+
+
+class Watch:
+    """Holds the newest situation. What cannot be read stays as it was."""
+
+    def __init__(self, database: Database, policy: Callable[[], Policy], every_s: float = EVERY_S) -> None:
+        """Starts nothing yet. `policy`: the one in force."""
+        self._database = database
+        self._policy = policy
+        self._every_s = every_s
+        self.situation = Situation()
+        self._releases: set[tuple[str, str]] = set()  # noted already, or about to be
+        self._new: set[tuple[str, str]] = set()
+        self._tenants: set[str] = set()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Starts reading."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def note(self, tenant: str, release: str | None) -> None:
+        """Notes who sends what; does no I/O."""
+        if tenant not in self._tenants:
+            self._tenants.add(tenant)
+        if release is not None and (tenant, release) not in self._releases and len(self._new) < MAX_NEW:
+            with self._lock:
+                self._releases.add((tenant, release))
+                self._new.add((tenant, release))
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.look()
+            except AssayError as error:
+                log.warning("watch_failed", error=error.code)
+            except Exception as error:  # noqa: BLE001 - the thread must live: what was known stays
+                log.error("watch_failed", error=where(error))
+            if self._stop.wait(self._every_s):
+                return
+
+    def look(self) -> None:
+        """Reads what the policy in force needs. Raises StoreUnavailableError."""
+        policy, now = self._policy(), utc_now()
+        self._note_new()
+        wanted = {signal for rule in policy.sampling.rules for signal in rule.signals}
+        if policy.sampling.budget is None and not wanted & {Signal.NEW_RELEASE, Signal.NEGATIVE_FEEDBACK}:
+            self.situation = Situation()
+            return
+        known = self.situation
+        with self._database.read() as connection:
+            since = now - timedelta(hours=policy.sampling.signals.new_release_hours)
+            first_seen = read_releases(connection, since) if Signal.NEW_RELEASE in wanted else {}
+            disliked = (
+                read_disliked(connection, now - DISLIKED_FOR) if Signal.NEGATIVE_FEEDBACK in wanted else frozenset()
+            )
+            scales = {}
+            if policy.sampling.budget is not None:
+                for tenant in sorted(self._tenants):
+                    arrivals = read_arrivals(connection, tenant, now)
+                    spending = policy.sampling.budget.of(tenant)
+                    begin = floor(now, spending.period_s)
+                    spent = Spent(
+                        samples=count_chosen(connection, tenant, begin, now),
+                        wanted_per_s=sum(
+                            arrivals.get(name, 0.0) * rate for name, rate in rates_by_stratum(policy).items()
+                        ),
+                        left_s=spending.period_s - (now - begin).total_seconds(),
+                    )
+                    scales[tenant] = allowed_scale(spending.most, spent)
+        self.situation = Situation(first_seen=first_seen, disliked=disliked, scales=scales)
+        for tenant, scale in scales.items():
+            if (scale < 1) is not (known.scales.get(tenant, 1.0) < 1):
+                log.info("budget_lowers_sampling" if scale < 1 else "budget_leaves_sampling", scale=round(scale, 4))
+
+    def _note_new(self) -> None:
+        with self._lock:
+            new, self._new = self._new, set()
+        if not new:
+            return
+        try:
+            with self._database.write() as connection:
+                note_releases(connection, new, utc_now())
+        except AssayError:
+            with self._lock:
+                self._new |= new
+            raise
+
+
+def rates_by_stratum(policy: Policy) -> dict[str, float]:
+    """The rate of each stratum, before any budget."""
+    return {rule.name: rule.rate for rule in policy.sampling.rules} | {DEFAULT_STRATUM: policy.sampling.rate}
