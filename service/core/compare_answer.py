@@ -124,10 +124,12 @@ def _on_whole(stretch: Stretch, now: datetime) -> Stretch:
 def _read(database: Database, question: Question, group: Mapping[str, str], by: tuple[str, ...]) -> _Half:
     stretch = replace(question.stretch, group_by=tuple(group))
     with database.read() as connection:
-        counted = _only(read_counted(connection, stretch), tuple(group.values()))
+        counted = _only(read_counted(connection, stretch, question.unit), tuple(group.values()))
         known = read_known(connection, replace(question, stretch=stretch), counted)
         parted = (
-            read_counted(connection, replace(stretch, group_by=(*group, *by))) if by else Counted(states=(), scores=())
+            read_counted(connection, replace(stretch, group_by=(*group, *by)), question.unit)
+            if by
+            else Counted(states=(), scores=())
         )
     parts: dict[str, dict[tuple[str, ...], list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for row in parted.scores:

@@ -51,6 +51,7 @@ labels = Table(
     Column("seq", Key, primary_key=True, autoincrement=True),
     Column("tenant", String(64), nullable=False),
     Column("sample_seq", Key, ForeignKey("samples.seq"), nullable=False),
+    Column("day", Integer, nullable=False),  # of the sample's receipt, since 1970, UTC
     Column("claim_start", Integer, nullable=False),  # code points of the response; WHOLE
     Column("claim_end", Integer, nullable=False),
     Column("annotator", String(200), nullable=False),
@@ -63,6 +64,7 @@ labels = Table(
     UniqueConstraint(
         "sample_seq", "claim_start", "claim_end", "annotator", "kind", "identifier", name="uq_labels_target"
     ),
+    Index("ix_labels_day", "tenant", "day"),
 )
 
 # How far a day's samples have been drawn: all of them with position / size below `cutoff` are tasks.

@@ -58,7 +58,7 @@ def answer_rates(database: Database, query: RateQuery, now: datetime) -> RatesAn
         estimand=read_estimand(query.estimand),
     )
     with database.read() as connection:
-        counted = read_counted(connection, question.stretch)
+        counted = read_counted(connection, question.stretch, question.unit)
         known = read_known(connection, question, counted)
     stretch = question.stretch
     return RatesAnswer(

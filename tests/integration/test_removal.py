@@ -70,7 +70,7 @@ def rates(database: Database, unit: Unit = Unit.RESPONSE) -> list[Bucket]:
     start, end = NOW.replace(hour=0), NOW.replace(hour=23)
     stretch = Stretch(tenant="default", start=start, end=end, width_s=60, group_by=("release", "stratum"))
     with database.read() as connection:
-        counted = read_counted(connection, stretch)
+        counted = read_counted(connection, stretch, unit)
     return make_buckets(Question(stretch=stretch, unit=unit), counted)
 
 

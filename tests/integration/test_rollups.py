@@ -61,7 +61,7 @@ def buckets(database: Database, width: timedelta, unit: Unit = Unit.RESPONSE) ->
         group_by=("release", "route"),
     )
     with database.read() as connection:
-        return make_buckets(Question(stretch=stretch, unit=unit), read_counted(connection, stretch))
+        return make_buckets(Question(stretch=stretch, unit=unit), read_counted(connection, stretch, unit))
 
 
 def fill(database: Database, seed: int) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -101,15 +101,20 @@ def fill_pending(database: Database, count: int) -> None:
     """Adds that many small pending rows, made inside the database."""
     for size in _chunks(count):
         with database.write() as connection:
-            connection.execute(_insert_small(size, State.PENDING, timedelta()))
+            connection.execute(_insert_small(size, State.PENDING, now := utc_now(), now))
 
 
-def fill_scored(database: Database, count: int, span: timedelta) -> None:
-    """Adds that many scored rows with their scores, received evenly over the span up to now."""
-    for size in _chunks(count):
+def fill_scored(database: Database, count: int, span: timedelta, groups: tuple[int, int] = (1, 1)) -> None:
+    """Adds that many scored rows with their scores, received evenly over the span up to now, oldest first.
+
+    `groups`: how many models and routes they are spread over.
+    """
+    sizes = _chunks(count)
+    for at, size in enumerate(sizes):
+        begin, end = (utc_now() - span * (1 - sum(sizes[:n]) / count) for n in (at, at + 1))
         with database.write() as connection:
             last = connection.execute(select(func.coalesce(func.max(samples.c.seq), 0))).scalar_one()
-            connection.execute(_insert_small(size, State.SCORED, span))
+            connection.execute(_insert_small(size, State.SCORED, begin, end, groups))
             connection.execute(_insert_scores(last))
             add_deltas_of_rows(connection, last)
 
@@ -119,10 +124,11 @@ def _chunks(count: int) -> Sequence[int]:
     return [CHUNK_ROWS] * whole + ([rest] if rest else [])
 
 
-def _insert_small(count: int, state: State, span: timedelta) -> Insert:
+def _insert_small(count: int, state: State, begin: datetime, end: datetime, groups: tuple[int, int] = (1, 1)) -> Insert:
     template = replace(small_rows().template, id=uuid4().hex)
-    start = to_microseconds(utc_now() - span)
-    step = span // timedelta(microseconds=1) // count
+    start = to_microseconds(begin)
+    step = (end - begin) // timedelta(microseconds=1) // count
+    models, routes = groups
     numbers = select(literal(0).label("n")).cte("numbers", recursive=True)
     numbers = numbers.union_all(select(numbers.c.n + 1).where(numbers.c.n < count - 1))
     values: dict[str, Any] = {
@@ -130,6 +136,8 @@ def _insert_small(count: int, state: State, span: timedelta) -> Insert:
         "id": literal(f"{template.id}-") + cast(numbers.c.n, String),
         "received_at": literal(start, BigInteger()) + cast(numbers.c.n, BigInteger()) * literal(step, BigInteger()),
         "state": state.value,
+        "model": literal("model-") + cast(numbers.c.n % models, String),
+        "route": literal("route-") + cast(numbers.c.n // models % routes, String),
     }
     made = [_typed(name, value) for name, value in values.items()]
     return insert(samples).from_select(list(values), select(*made).select_from(numbers))

@@ -13,7 +13,6 @@ from service.core.estimate import Estimand
 from service.core.label_tables import WHOLE, Annotator, Verdict, label_pools, label_tasks, labels
 from service.core.store.clusters import cluster_of
 from service.core.store.rates import Stretch, Unit, bucket_of
-from service.core.store.rollups import DAY_S, floor
 from service.core.tables import claims, samples, scores
 
 Span = tuple[int, int]
@@ -83,13 +82,10 @@ def _days(stretch: Stretch) -> tuple[int, int]:
 def _labels_of(connection: Connection, stretch: Stretch) -> Mapping[int, Sequence[Row[Any]]]:
     statement = (
         select(labels.c.sample_seq, labels.c.annotator, labels.c.claim_start, labels.c.claim_end, labels.c.verdict)
-        .join(samples, samples.c.seq == labels.c.sample_seq)
         .where(
+            labels.c.tenant == stretch.tenant,
+            labels.c.day.between(*_days(stretch)),
             labels.c.kind == Annotator.HUMAN,
-            samples.c.tenant == stretch.tenant,
-            samples.c.in_rate,
-            samples.c.received_at >= floor(stretch.start, DAY_S),
-            samples.c.received_at < floor(stretch.end - timedelta(microseconds=1), DAY_S) + timedelta(days=1),
         )
         .order_by(labels.c.updated_at, labels.c.seq)  # of an annotator's labels the latest speaks
     )
@@ -111,7 +107,7 @@ def _scores_of(stretch: Stretch, seqs: list[int]) -> Select[Any]:
             *(scores.c[name] for name in ("fingerprint", "score", "claims_checked", "claims_flagged")),
         )
         .join(scores, scores.c.sample_seq == samples.c.seq)
-        .where(samples.c.seq.in_(seqs))
+        .where(samples.c.seq.in_(seqs), samples.c.in_rate)
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, exists, func, or_, select, tuple_, update
 
+from service.core.clock import EPOCH
 from service.core.label_draw import Candidate, Pool, draw, size_of
 from service.core.label_tables import WHOLE, Annotator, Verdict, label_pools, label_tasks, labels
 from service.core.store.dialect import insert
@@ -49,7 +50,9 @@ def upsert_labels(
     connection: Connection, tenant: str, wanted: Sequence[NewLabel], now: datetime
 ) -> Upserted | UnknownTarget:
     """Writes all labels, or none if one of them names nothing; a label that is there already is replaced."""
-    found = _samples_of(connection, tenant, {label.sample_id for label in wanted})
+    held = _samples_of(connection, tenant, {label.sample_id for label in wanted})
+    found = {row.id: row.seq for row in held}
+    days = {row.seq: (row.received_at - EPOCH).days for row in held}
     spans = _claims_of(connection, [found[x.sample_id] for x in wanted if x.claim is not None and x.sample_id in found])
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for position, label in enumerate(wanted):
@@ -60,6 +63,7 @@ def upsert_labels(
         row = {
             "tenant": tenant,
             "sample_seq": seq,
+            "day": days[seq],
             "claim_start": span[0],
             "claim_end": span[1],
             "annotator": label.annotator,
@@ -82,19 +86,19 @@ def upsert_labels(
     )
     for annotator in {label.annotator for label in wanted}:  # what they held is done, and free for a second person
         seqs = {row["sample_seq"] for row in rows.values() if row["annotator"] == annotator}
-        held = and_(label_tasks.c.sample_seq.in_(seqs), label_tasks.c.held_by == annotator)
-        connection.execute(update(label_tasks).where(held).values(held_by=None, held_until=None))
+        theirs = and_(label_tasks.c.sample_seq.in_(seqs), label_tasks.c.held_by == annotator)
+        connection.execute(update(label_tasks).where(theirs).values(held_by=None, held_until=None))
     return Upserted(created=len(rows) - before, replaced=before)
 
 
 _TARGET = ("sample_seq", "claim_start", "claim_end", "annotator", "kind", "identifier")
 
 
-def _samples_of(connection: Connection, tenant: str, wanted: set[str]) -> dict[str, int]:
-    statement = select(samples.c.id, samples.c.seq).where(
+def _samples_of(connection: Connection, tenant: str, wanted: set[str]) -> Sequence[Any]:
+    statement = select(samples.c.id, samples.c.seq, samples.c.received_at).where(
         samples.c.tenant == tenant, samples.c.id.in_(wanted), samples.c.kept != Kept.ANONYMOUS
     )
-    return {row.id: row.seq for row in connection.execute(statement)}
+    return connection.execute(statement).all()
 
 
 def _claims_of(connection: Connection, seqs: list[int]) -> dict[tuple[int | None, int], tuple[int, int]]:

@@ -89,10 +89,17 @@ class Counted:
         return sum(row.sums.number for row in self.scores)
 
 
-def read_counted(connection: Connection, stretch: Stretch) -> Counted:
-    """Every submission of the stretch by what became of it, and the sums over scores; two statements."""
+NEEDED: dict[Unit, tuple[str, ...]] = {
+    Unit.RESPONSE: ("number", "flagged", "score_sum", "score_squares"),
+    Unit.CLAIM: tuple(name for name in SUMS if not name.startswith("score_")),
+}
+
+
+def read_counted(connection: Connection, stretch: Stretch, unit: Unit = Unit.RESPONSE) -> Counted:
+    """Every submission of the stretch by what became of it, and the sums that the unit's rate needs; two statements."""
     states, scores = [], []
-    for row in connection.execute(_folded_and_not(stretch)):
+    names = NEEDED[unit]
+    for row in connection.execute(_folded_and_not(stretch, names)):
         place: dict[str, Any] = {
             "bucket": int(row[0]),
             "group": tuple(row[1 : 1 + len(stretch.group_by)]),
@@ -102,7 +109,7 @@ def read_counted(connection: Connection, stretch: Stretch) -> Counted:
             states.append(StateRow(**place, outcome=row.outcome, submissions=int(row.number)))
         elif row.number:
             # Sums of whole numbers come as decimals from PostgreSQL.
-            sums = Sums(**{name: _KINDS[name](getattr(row, name)) for name in SUMS})
+            sums = Sums(**{name: _KINDS[name](getattr(row, name)) for name in names})
             scores.append(ScoreRow(**place, fingerprint=row.fingerprint, sums=sums))
     return Counted(states=states + _read_pending(connection, stretch), scores=scores)
 
@@ -110,19 +117,19 @@ def read_counted(connection: Connection, stretch: Stretch) -> Counted:
 _KINDS: dict[str, Any] = {name: float if name.startswith("score_") else int for name in SUMS}
 
 
-def _folded_and_not(stretch: Stretch) -> Select[Any]:
+def _folded_and_not(stretch: Stretch, sums: tuple[str, ...]) -> Select[Any]:
     parts = [
-        _part(rollups, stretch, piece.start, piece.end).where(rollups.c.width_s == piece.width_s)
+        _part(rollups, stretch, piece.start, piece.end, sums).where(rollups.c.width_s == piece.width_s)
         for piece in pieces(stretch.start, stretch.end, stretch.widest_s)
     ]
-    every = union_all(*parts, _part(rollup_deltas, stretch, stretch.start, stretch.end)).subquery()
+    every = union_all(*parts, _part(rollup_deltas, stretch, stretch.start, stretch.end, sums)).subquery()
     keys = [every.c[name] for name in ("bucket", *stretch.group_by, "outcome", "fingerprint", "inclusion_probability")]
-    return select(*keys, *(func.sum(every.c[name]).label(name) for name in SUMS)).group_by(*keys)
+    return select(*keys, *(func.sum(every.c[name]).label(name) for name in sums)).group_by(*keys)
 
 
-def _part(table: Table, stretch: Stretch, start: datetime, end: datetime) -> Select[Any]:
+def _part(table: Table, stretch: Stretch, start: datetime, end: datetime, sums: tuple[str, ...]) -> Select[Any]:
     names = dict.fromkeys((*stretch.group_by, "outcome", "fingerprint", "inclusion_probability"))
-    columns = [table.c[name] for name in (*names, *SUMS)]
+    columns = [table.c[name] for name in (*names, *sums)]
     return select(bucket_of(table.c.start, stretch).label("bucket"), *columns).where(
         table.c.tenant == stretch.tenant, table.c.start >= start, table.c.start < end
     )

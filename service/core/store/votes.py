@@ -6,20 +6,18 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from service.core.agreement import Votes
+from service.core.clock import EPOCH
 from service.core.label_tables import Annotator, Verdict, labels
-from service.core.tables import samples
 
 
 def read_votes(connection: Connection, tenant: str, start: datetime, end: datetime) -> list[Votes]:
-    """Of samples received in this time; of an annotator's labels of one thing the latest counts; one statement."""
+    """Of samples received on these days, in UTC; of an annotator's labels of one thing the latest counts; one statement."""
     statement = (
         select(labels.c.sample_seq, labels.c.claim_start, labels.c.claim_end, labels.c.annotator, labels.c.verdict)
-        .join(samples, samples.c.seq == labels.c.sample_seq)
         .where(
+            labels.c.tenant == tenant,
+            labels.c.day.between((start - EPOCH).days, (end - EPOCH).days),
             labels.c.kind == Annotator.HUMAN,
-            samples.c.tenant == tenant,
-            samples.c.received_at >= start,
-            samples.c.received_at < end,
         )
         .order_by(labels.c.updated_at, labels.c.seq)
     )

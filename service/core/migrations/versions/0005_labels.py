@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("seq", KEY, autoincrement=True, nullable=False),
         sa.Column("tenant", sa.String(length=64), nullable=False),
         sa.Column("sample_seq", KEY, nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
         sa.Column("claim_start", sa.Integer(), nullable=False),
         sa.Column("claim_end", sa.Integer(), nullable=False),
         sa.Column("annotator", sa.String(length=200), nullable=False),
@@ -40,6 +41,7 @@ def upgrade() -> None:
             name="uq_labels_target",
         ),
     )
+    op.create_index("ix_labels_day", "labels", ["tenant", "day"], unique=False)
     op.create_table(
         "label_pools",
         sa.Column("tenant", sa.String(length=64), nullable=False),
