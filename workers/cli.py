@@ -16,7 +16,7 @@ from service.core.clock import utc_now
 from service.core.config import Settings
 from service.core.db import head_revision, require_current, upgrade
 from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, require_valid_key
-from service.core.policy import DEFAULT_STRATUM, Policy, Rule, read_policy
+from service.core.policy import read_policy
 from service.core.store.keys import add_key, all_keys, revoke_key
 from workers.commands.bench import bench_app
 from workers.commands.calibrate import calibrate
@@ -26,7 +26,7 @@ from workers.commands.entry import explained as _explained
 from workers.commands.entry import logged_settings as _settings
 from workers.commands.entry import opened_database as _database
 from workers.commands.key_file import ensure_key, read_key
-from workers.commands.privacy_table import show_privacy
+from workers.commands.policy import check, policy_app
 from workers.commands.purge import purge
 from workers.commands.rate import rate
 from workers.commands.score import score
@@ -39,6 +39,7 @@ keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
 db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
+app.add_typer(policy_app, name="policy")
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - as typer calls it
@@ -109,38 +110,6 @@ def worker() -> None:
     with _explained():
         status = run_worker(_settings())
     raise typer.Exit(status)
-
-
-@app.command()
-def check(file: Annotated[Path, typer.Argument(help="The policy file.")]) -> None:
-    """Validates a policy file and says what each rule does."""
-    with _explained():
-        policy = read_policy(file)
-    Console(highlight=False).print(_policy_table(policy))
-    show_privacy(policy.privacy, Console(highlight=False))
-    typer.echo(f"The policy is valid; its version is {policy.version}.")
-
-
-def _policy_table(policy: Policy) -> Table:
-    table = Table("order", "stratum", "applies to", "samples", title="The first rule that matches decides")
-    for order, rule in enumerate(policy.sampling.rules, 1):
-        table.add_row(str(order), rule.name, _conditions(rule), _share(rule.rate))
-    table.add_row("last", DEFAULT_STRATUM, "everything else", _share(policy.sampling.rate))
-    return table
-
-
-def _conditions(rule: Rule) -> str:
-    parts = []
-    for field, wanted in rule.match.items():
-        values = [wanted] if isinstance(wanted, str) else list(wanted)
-        parts.append(f"{field} is " + " or ".join(repr(value) for value in values))
-    return " and ".join(parts)
-
-
-def _share(rate: float) -> str:
-    if rate == 0:
-        return "nothing: this stratum is not covered by any rate"
-    return "everything" if rate == 1 else f"{rate:.4%}: 1 in {1 / rate:,.0f}"
 
 
 @db_app.command("upgrade")
@@ -215,6 +184,7 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `assay k
     typer.echo(f"Revoked {key_id}.")
 
 
+app.command()(check)
 app.command()(rate)
 app.command()(score)
 app.command()(calibrate)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.types import Outcome
+from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.store.taking import Taken
 from tests.integration.conftest import Start
@@ -111,3 +112,31 @@ def test_version(installation: Installation) -> None:
     """The version of what is installed."""
     told = installation.assay("--version")
     assert (told.returncode, told.stdout) == (0, f"assay {version('assay-llm')}\n")
+
+
+def test_policy_simulate(installation: Installation, tmp_path: Path, database: Database) -> None:
+    """What is stored, under another policy: how many samples, how wide, what it costs; fields and signals both match."""
+    rows = [
+        new_sample(f"n-{n}", received_at=utc_now(), route="a" if n % 2 else "b", response="It takes 30 days.")
+        for n in range(40)
+    ]
+    store(database, *rows)
+    finish_pending(database)
+    policy = tmp_path / "try.toml"
+    policy.write_text(
+        '[sampling]\nrate = 0.0\n[[sampling.rules]]\nname = "a"\nmatch = { route = "a" }\nrate = 1.0\n'
+        '[[sampling.rules]]\nname = "digits"\nsignals = ["digits"]\nrate = 0.5\n'
+    )
+    installation.environment["COLUMNS"] = "160"
+    told = installation.assay("policy", "simulate", str(policy), "--window", "1d", "--cost-per-sample", "0.5").stdout
+    assert "Of 80 submissions 60 would have been sampled in 1 days." in told
+    assert "costs 30.00 a day" in told
+    assert "points wide" in told
+
+
+def test_policy_simulate_over_nothing(installation: Installation, tmp_path: Path) -> None:
+    """Nothing stored, nothing told, no failure."""
+    policy = tmp_path / "try.toml"
+    policy.write_text("[sampling]\nrate = 0.1\n")
+    told = installation.assay("policy", "simulate", str(policy), "--window", "1h")
+    assert (told.returncode, "nothing to tell it from" in told.stdout) == (0, True)
