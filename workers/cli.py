@@ -29,6 +29,7 @@ from workers.commands.key_file import ensure_key, read_key
 from workers.commands.policy import check, policy_app
 from workers.commands.purge import purge
 from workers.commands.rate import rate
+from workers.commands.rescore import rescore
 from workers.commands.score import score
 from workers.groups import run_worker
 from workers.progress import EXIT_REFUSED
@@ -186,6 +187,7 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `assay k
 
 app.command()(check)
 app.command()(rate)
+app.command()(rescore)
 app.command()(score)
 app.command()(calibrate)
 app.command()(purge)

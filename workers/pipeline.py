@@ -10,6 +10,7 @@ from service.core.db import Database
 from service.core.errors import StoreUnavailableError
 from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
+from service.core.store.rescoring import drop_done, finish_rescores, release_rescores, take_rescores
 from service.core.store.scores import ScoredBy
 from service.core.store.taking import (
     Finished,
@@ -71,9 +72,12 @@ class Pipeline:
             batch, single = self._round(alone=False), 0
             if not self._progress.stopping:
                 single = self._round(alone=True)
-            if batch + single == 0:
+            again = 0
+            if batch + single == 0 and not self._progress.stopping:  # what is scored again waits for what is new
+                again = self._round_again(alone=False) + self._round_again(alone=True)
+            if batch + single + again == 0:
                 break
-            done += batch + single
+            done += batch + single + again
         return done
 
     def _round(self, *, alone: bool) -> int:
@@ -87,6 +91,40 @@ class Pipeline:
         if finished:
             self._store(finished)
         return len(rows)
+
+    def _round_again(self, *, alone: bool) -> int:
+        """Scores samples again that were asked for; what fails keeps its old scores."""
+        with self._database.write() as connection:
+            given_up = 0 if alone else drop_done(connection, self._by)
+            rows = take_rescores(connection, self._limits, alone=alone)
+        if given_up:
+            self._metrics.rescored.labels("given_up").inc(given_up)
+            log.warning("rescores_given_up", rows=given_up)
+        if not rows:
+            return 0
+        try:
+            outcomes = self._scorer.score([_item(row) for row in rows], self._progress.step)
+            finished = [Finished(taken=row, outcome=outcome) for row, outcome in zip(rows, outcomes, strict=True)]
+            with self._database.write() as connection:
+                written = finish_rescores(connection, finished, self._by, utc_now())
+        except StoppedError:
+            self._release_again(rows, failed=False)
+        except StoreUnavailableError:
+            log.warning("rescore_failed", rows=len(rows))  # their lease ends by itself
+        except Exception as error:  # noqa: BLE001 - the rows' boundary: tried again alone, then given up
+            log.error("rescore_failed", error=where(error), seqs=[row.seq for row in rows])
+            self._release_again(rows, failed=True)
+        else:
+            self._metrics.rescored.labels("scored").inc(written)
+            self._metrics.rescored.labels("no_score").inc(len(rows) - written)
+        return len(rows)
+
+    def _release_again(self, rows: Sequence[Taken], *, failed: bool) -> None:
+        try:
+            with self._database.write() as connection:
+                release_rescores(connection, rows, failed=failed)
+        except StoreUnavailableError:
+            log.warning("release_failed", rows=len(rows))
 
     def _score(self, rows: Sequence[Taken]) -> list[Finished]:
         started = time.perf_counter()

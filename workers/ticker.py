@@ -16,6 +16,7 @@ from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell
 from service.core.store.leases import acquire
 from service.core.store.ledger import forget_flushes
+from service.core.store.rescoring import any_rescores
 from service.core.store.rollups import fold, forget_minutes
 from service.core.store.taking import any_takeable, end_impossible_leases, give_up
 from workers.pipeline import Pipeline
@@ -98,7 +99,7 @@ class Ticker:
         if leads and self._retention:
             self._retention.sweep()
         with self._database.read() as connection:
-            waiting = any_takeable(connection)
+            waiting = any_takeable(connection) or any_rescores(connection)
         if waiting and leads:
             self._ring()
         if waiting:

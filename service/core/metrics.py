@@ -76,4 +76,7 @@ class WorkerMetrics:
             registry=r,
         )
         self.ticks = Counter("assay_ticks_total", "Ticks by result.", ["result"], registry=r)
+        self.rescored = Counter(
+            "assay_rescored_samples_total", "Samples scored again, by what came of it.", ["result"], registry=r
+        )
         self.folded = Counter("assay_folded_deltas_total", "Deltas folded into the rollups.", registry=r)

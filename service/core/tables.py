@@ -256,6 +256,17 @@ api_keys = Table(
     Column("revoked_at", UtcTime),
 )
 
+# Scored samples that are to be scored again by the scorer of now. A row goes when it is done.
+rescores = Table(
+    "rescores",
+    metadata,
+    Column("sample_seq", Key, ForeignKey("samples.seq"), primary_key=True, autoincrement=False),
+    Column("tenant", String(64), nullable=False),
+    Column("requested_at", UtcTime, nullable=False),
+    Column("attempt", Integer, nullable=False),  # the fencing token; a row that was taken before goes alone
+    Column("lease_until", UtcTime),
+)
+
 # When each release was first seen, for the signal `new_release`.
 releases = Table(
     "releases",

@@ -11,9 +11,11 @@ import pytest
 from models.types import Outcome
 from service.core.clock import utc_now
 from service.core.db import Database
-from service.core.store.taking import Taken
+from service.core.store.rescoring import finish_rescores, take_rescores
+from service.core.store.scores import ScoredBy
+from service.core.store.taking import Finished, Taken
 from tests.integration.conftest import Start
-from tests.integration.support import BY, DEAD_REDIS, finish_pending, new_sample, scored, store
+from tests.integration.support import BY, DEAD_REDIS, LIMITS, finish_pending, new_sample, scored, store
 from tests.servers import Installation, free_port
 
 HOUR = {"from": "2026-11-01T12:00:00Z", "to": "2026-11-01T13:00:00Z"}
@@ -140,3 +142,17 @@ def test_policy_simulate_over_nothing(installation: Installation, tmp_path: Path
     policy.write_text("[sampling]\nrate = 0.1\n")
     told = installation.assay("policy", "simulate", str(policy), "--window", "1h")
     assert (told.returncode, "nothing to tell it from" in told.stdout) == (0, True)
+
+
+def test_rescore(installation: Installation, database: Database) -> None:
+    """Asks the workers, says for how many; with scores of two scorers it tells the offset."""
+    told = installation.assay("rescore", "--from", "2026-11-01T12:00:00Z", "--no-wait")
+    assert (told.returncode, "Asked for 4 samples" in told.stdout) == (0, True)
+    assert "one scorer" in told.stdout
+    with database.write() as connection:
+        rows = take_rescores(connection, LIMITS, alone=False)
+        done = [Finished(taken=row, outcome=scored()) for row in rows]
+        finish_rescores(connection, done, ScoredBy(scorer="told", fingerprint="f2", attributes={}), utc_now())
+    installation.environment["COLUMNS"] = "160"
+    told = installation.assay("rescore", "--from", "2026-11-01T12:00:00Z", "--dry-run")
+    assert "Of 4 samples that both scored, f1 flags 25.0% and f2 100.0%: +75 points" in told.stdout

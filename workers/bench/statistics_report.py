@@ -9,7 +9,7 @@ from workers.bench.statistics_results import Covered, StatisticsResult
 LEAST, ALMOST_ALL, FLOOR = 0.93, 0.95, 0.90  # coverage, in so many of the cells, and never below
 MANY = 1_000  # samples, from which on a bias is shown: below, chance alone makes it
 HEADER = ("# How the intervals do in worlds of known truth", "Written by `assay bench statistics`. Do not edit.")
-_WIDTH, _ROW, _LEFT, _TOP = 640, 22, 230, 46
+_WIDTH, _ROW, _LEFT, _TOP = 720, 22, 300, 46
 _INK, _DOT, _BAD = "#6e7781", "#2f81f7", "#d1242f"
 _FROM = 0.85  # where the plot's axis begins
 
