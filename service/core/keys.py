@@ -21,7 +21,7 @@ _FORM = re.compile(r"assay_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 class Scope(StrEnum):
     """What a key may do."""
 
-    INGEST = "ingest"  # POST /score, POST /score/batch
+    INGEST = "ingest"  # POST /score, POST /score/batch, POST /feedback
     READ = "read"  # GET samples, rates and metrics
     LABEL = "label"  # GET what to label, with its texts; POST /labels
     ADMIN = "admin"  # everything

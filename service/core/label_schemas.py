@@ -102,6 +102,24 @@ class FeedbackSent(Sent):
         return self
 
 
+class FeedbackBucketAnswer(BaseModel):
+    """What end users signalled in one stretch of time."""
+
+    start: datetime
+    end: datetime
+    up: int
+    down: int
+
+
+class FeedbackCountsAnswer(BaseModel):
+    """Counts of feedback by the time it came; no rate: who clicks is no sample of who reads."""
+
+    start: datetime
+    end: datetime
+    granularity_s: float
+    buckets: list[FeedbackBucketAnswer]
+
+
 class FeedbackAnswer(BaseModel):
     """Whether the feedback is new, and whether its answer is among the samples."""
 

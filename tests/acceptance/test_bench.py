@@ -64,3 +64,20 @@ def test_a_database_that_is_in_use_is_refused(tmp_path: Path, make_url: Callable
     done = Installation(environment={}).assay("bench", "queue", "--quick", "--json", str(output), "--database", url)
     assert (done.returncode, output.exists()) == (2, False)
     assert "The database has tables" in done.stderr
+
+
+def test_the_rates_bench(tmp_path: Path, make_url: Callable[[str], str]) -> None:
+    """It builds both databases, folds, asks and writes what it found."""
+    result, doc = tmp_path / "rates.json", tmp_path / "rates.md"
+    arguments = ("--quick", "--json", str(result), "--doc", str(doc), "--database", make_url("postgresql"))
+    done = Installation(environment={}).assay("bench", "rates", *arguments)
+    assert done.returncode == 0, done.stderr
+    costs = json.loads(result.read_text())["costs"]
+    assert [(cost["store"], cost["stored"]) for cost in costs] == [
+        ("sqlite", 2_000),
+        ("sqlite", 4_000),
+        ("postgresql", 2_000),
+        ("postgresql", 4_000),
+    ]
+    assert all(query["buckets"] > 0 for cost in costs for query in cost["queries"])
+    assert "PostgreSQL" in doc.read_text() or "postgresql" in doc.read_text()

@@ -13,7 +13,7 @@ from service.core.clock import EPOCH, utc_now
 from service.core.config import Auth
 from service.core.db import Database
 from service.core.keys import Scope
-from service.core.label_tables import labels
+from service.core.label_tables import feedback, labels
 from service.core.tables import Kept, samples
 from service.sampling import label_key
 from tests.integration.conftest import Start
@@ -320,3 +320,30 @@ class TestFeedback:
         """422 with the field."""
         answer = start().client.post("/feedback", json=body)
         assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+    def test_it_is_counted_by_time(self, start: Start) -> None:
+        """For charts: how many up and down, no rate."""
+        running = start()
+        for n, rating in enumerate(["up", "up", "down"]):
+            running.client.post("/feedback", json={"id": f"a{n}", "rating": rating})
+        (bucket,) = running.client.get("/feedback", params={"window": "1h"}).json()["buckets"]
+        assert (bucket["up"], bucket["down"]) == (2, 1)
+        answer = running.client.get("/feedback?rating=up")
+        assert (answer.status_code, answer.json()["field"]) == (400, "rating")
+
+    def test_comments_go_with_the_texts(self, start: Start, database: Database) -> None:
+        """Erasing a sample's texts takes the comments on it; verdicts and thumbs stay. Erasing its row takes the thumbs."""
+        fill(database, 2)
+        running = start()
+        for sample_id in ("s-0", "s-1"):
+            post(running, label(sample_id, comment="secret"))
+            running.client.post("/feedback", json={"id": sample_id, "rating": "down", "comment": "secret"})
+        assert running.client.delete("/samples/s-0").status_code == 200
+        with database.read() as connection:
+            said = {row.sample_id: row.comment for row in connection.execute(select(feedback))}
+        assert [row.comment for row in stored(database)] == [None, "secret"]
+        assert said == {"s-0": None, "s-1": "secret"}
+        assert running.client.delete("/samples?all=true&rows=true").status_code == 200
+        with database.read() as connection:
+            assert connection.execute(select(feedback)).all() == []
+        assert [(row.verdict, row.comment) for row in stored(database)] == [("faithful", None)] * 2

@@ -1,5 +1,6 @@
 """Feedback in the store: a signal of end users, never taken for truth."""
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,6 +8,7 @@ from sqlalchemy import Connection, and_, delete, func, null, select, update
 
 from service.core.label_tables import Rating, feedback
 from service.core.store.dialect import insert
+from service.core.store.rates import Stretch, bucket_of
 from service.core.store.removal import Depth, Removal
 from service.core.tables import samples
 
@@ -38,6 +40,24 @@ def upsert_feedback(connection: Connection, new: NewFeedback, now: datetime) -> 
         )
     )
     return replaced
+
+
+def count_feedback(connection: Connection, stretch: Stretch) -> dict[int, Counter[str]]:
+    """How often each rating came, by bucket; one statement."""
+    place = bucket_of(feedback.c.received_at, stretch).label("bucket")
+    statement = (
+        select(place, feedback.c.rating, func.count())
+        .where(
+            feedback.c.tenant == stretch.tenant,
+            feedback.c.received_at >= stretch.start,
+            feedback.c.received_at < stretch.end,
+        )
+        .group_by(place, feedback.c.rating)
+    )
+    found: dict[int, Counter[str]] = defaultdict(Counter)
+    for bucket, rating, number in connection.execute(statement):
+        found[int(bucket)][rating] = int(number)
+    return found
 
 
 def is_sampled(connection: Connection, new: NewFeedback) -> bool:
