@@ -16,7 +16,8 @@ from service.signals import Situation
 
 EVERY_S = 5.0
 DISLIKED_FOR = timedelta(days=1)
-MAX_NEW = 1_000  # releases noted at once; callers who make them up must not fill the table
+MAX_NEW = 100  # releases noted at once, and in a process: callers who make them up must fill neither table nor memory
+MAX_KNOWN = 20_000
 
 
 class Watch:
@@ -48,7 +49,9 @@ class Watch:
         """Notes who sends what; does no I/O."""
         if tenant not in self._tenants:
             self._tenants.add(tenant)
-        if release is not None and (tenant, release) not in self._releases and len(self._new) < MAX_NEW:
+        if release is None or (tenant, release) in self._releases:
+            return
+        if len(self._new) < MAX_NEW and len(self._releases) < MAX_KNOWN:
             with self._lock:
                 self._releases.add((tenant, release))
                 self._new.add((tenant, release))

@@ -10,7 +10,7 @@ from service.core.policy import parse_policy
 from service.core.store.ledger import Flush, add_flush
 from service.core.store.rollups import Place
 from service.core.tables import Outcome
-from service.watch import Watch
+from service.watch import MAX_NEW, Watch
 from tests.integration.conftest import Start
 from tests.integration.support import finish_pending, new_sample, store, submission
 
@@ -139,3 +139,12 @@ def test_without_need_nothing_is_read(database: Database, policy: str) -> None:
     """A policy without signals and budget costs no look at the database."""
     watch = look(database, policy, "default")
     assert watch.situation.scales == {}
+
+
+def test_made_up_releases_fill_nothing(database: Database) -> None:
+    """A caller who makes up releases gets so many noted at a time; the others count as new, and nothing grows."""
+    watch = Watch(database, lambda: parse_policy(RISKY))
+    for n in range(1_000):
+        watch.note("default", f"made-up-{n}")
+    watch.look()
+    assert len(watch.situation.first_seen) == MAX_NEW

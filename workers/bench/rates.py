@@ -44,7 +44,7 @@ class RatesPlan:
     calls: int
 
 
-FULL = RatesPlan(quick=False, stored=(100_000, 1_000_000, 10_000_000), calls=200)
+FULL = RatesPlan(quick=False, stored=(20_000, 100_000, 1_000_000, 10_000_000), calls=200)
 QUICK = RatesPlan(quick=True, stored=(2_000, 4_000), calls=5)
 
 
