@@ -123,15 +123,19 @@ class PostgresServer:
         options = f"-h 127.0.0.1 -p {self.port} -k {self._folder} -c max_connections=100"
         log = str(self._folder / "log")
         arguments = ["-D", str(self._data), "-o", options, "-l", log, "-w", "start"]
-        subprocess.run(
-            [str(self._bin / "pg_ctl"), *arguments],
-            user=self._user,
-            cwd=self._folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=60,
-        )
+        for left in (2, 1, 0):  # right after a kill the system may still hold the port or the shared memory
+            done = subprocess.run(
+                [str(self._bin / "pg_ctl"), *arguments],
+                user=self._user,
+                cwd=self._folder,
+                check=not left,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=60,
+            )
+            if done.returncode == 0:
+                return
+            time.sleep(1)
 
     def stop(self, mode: str = "immediate") -> None:
         self._run("pg_ctl", "-D", str(self._data), "-m", mode, "-w", "stop")

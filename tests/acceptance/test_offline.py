@@ -66,8 +66,11 @@ def test_killed_and_run_again_gives_the_same_bytes(slow_file: Path, tmp_path: Pa
 
 def test_ctrl_c_says_how_to_go_on(slow_file: Path, tmp_path: Path) -> None:
     """Ctrl-C ends with status 130 and a sentence; whole rows are there."""
-    out = tmp_path / "out.jsonl"
-    process = start(slow_file, "-o", out)
+    long, out = tmp_path / "long.jsonl", tmp_path / "out.jsonl"
+    rows = [json.loads(line) for line in slow_file.read_text().splitlines()]
+    # Some ten seconds of work: on a busy machine the signal comes late.
+    long.write_text("".join(json.dumps(row | {"id": f"{n}-{row['id']}"}) + "\n" for n in range(8) for row in rows))
+    process = start(long, "-o", out)
     wait_for(lambda: out.exists() and out.read_bytes().count(b"\n") >= 4)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
