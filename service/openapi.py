@@ -7,7 +7,7 @@ from pydantic.json_schema import models_json_schema
 
 from service.core.client_schemas import ClientCounts
 from service.core.fields import MAX_LABEL_BYTES
-from service.core.label_schemas import FeedbackSent, LabelsSent
+from service.core.label_schemas import ANNOTATOR, FeedbackSent, LabelsSent
 from service.core.payload import ALIASES
 from service.core.schemas import ProblemAnswer, Submission
 from service.core.store.rates import DIMENSIONS
@@ -43,7 +43,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "baseline_to": {"type": "string", "format": "date-time"},
     "dimension": {"type": "string", "enum": list(DIMENSIONS)},
     "split_by": {"type": "string", "pattern": f"^{_DIMENSION}(,{_DIMENSION})*$"},
-    "annotator": {"type": "string", "minLength": 1, "maxLength": 50},
+    "annotator": {"type": "string", "pattern": ANNOTATOR},
     "confidence": {"type": "number", "minimum": 0.5, "maximum": 0.9999, "default": 0.95},
 }
 

@@ -11,6 +11,10 @@ from service.core.schemas import Sent
 
 MAX_LABELS = 1_000
 MAX_COMMENT_CHARS = 10_000
+ANNOTATOR = r"^[A-Za-z0-9._@+-]{1,100}$"
+AnnotatorName = Annotated[
+    str, Field(pattern=ANNOTATOR)
+]  # an account or an address, the same for each of a person's labels
 Comment = Annotated[str, Field(max_length=MAX_COMMENT_CHARS)]
 
 
@@ -19,7 +23,7 @@ class LabelSent(Sent):
 
     sample_id: Identifier
     claim: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] | None = None  # its place in `claims` of the sample
-    annotator: Label
+    annotator: AnnotatorName
     kind: Annotator = Annotator.HUMAN
     identifier: Label | None = None  # another one keeps both labels; the same, or none, replaces
     verdict: Verdict

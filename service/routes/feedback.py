@@ -48,7 +48,7 @@ async def post_feedback(request: Request) -> FeedbackAnswer:
 
 
 @router.get(
-    "/feedback",
+    "/feedback/counts",
     responses=READ_FAILURES | {400: PROBLEM | {"description": "A query parameter is not valid; `field` names it."}},
 )
 def feedback_counts(  # noqa: PLR0913, PLR0917 - one argument a query parameter

@@ -1,5 +1,6 @@
 """Labels: what people say of samples, what they are to look at next, and how far they agree."""
 
+import re
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from service.core.duration import before, parse_duration
 from service.core.errors import LabelTargetUnknownError, QueryInvalidError
 from service.core.keys import Scope
 from service.core.label_schemas import (
+    ANNOTATOR,
     AgreementAnswer,
     LabelClaimAnswer,
     LabelContextAnswer,
@@ -99,8 +101,10 @@ def next_label(
     A share of the tasks goes to two people, neither of whom sees what the other or the scorer said.
     """
     refuse_unknown(request, {"annotator", "window"})
-    if not annotator or len(annotator.encode()) > 200 or "\0" in annotator:  # noqa: PLR2004 - stated in the message
-        raise QueryInvalidError("Say who is going to label, in at most 200 bytes.", field="annotator")
+    if annotator is None or re.fullmatch(ANNOTATOR, annotator) is None:
+        raise QueryInvalidError(
+            "Say who is going to label: 1 to 100 letters, digits and . _ @ + - in ASCII.", field="annotator"
+        )
     now = utc_now()
     start = before(now, parse_duration(window, "window"), "window")
     asked = Asked(

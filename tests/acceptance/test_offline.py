@@ -29,7 +29,17 @@ def run(*arguments: str | Path, **settings: str) -> "subprocess.CompletedProcess
 
 
 def start(*arguments: str | Path) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([*COMMAND, *map(str, arguments)], env=environment(), stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 - no other thread of the tests is running here
+    )
+
+
+def _hear_ctrl_c() -> None:
+    """Where the tests themselves run in the background, they and what they start would ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -326,9 +326,9 @@ class TestFeedback:
         running = start()
         for n, rating in enumerate(["up", "up", "down"]):
             running.client.post("/feedback", json={"id": f"a{n}", "rating": rating})
-        (bucket,) = running.client.get("/feedback", params={"window": "1h"}).json()["buckets"]
+        (bucket,) = running.client.get("/feedback/counts", params={"window": "1h"}).json()["buckets"]
         assert (bucket["up"], bucket["down"]) == (2, 1)
-        answer = running.client.get("/feedback?rating=up")
+        answer = running.client.get("/feedback/counts?rating=up")
         assert (answer.status_code, answer.json()["field"]) == (400, "rating")
 
     def test_comments_go_with_the_texts(self, start: Start, database: Database) -> None:
