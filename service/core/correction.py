@@ -20,7 +20,7 @@ from service.core.estimate import Estimand, effective_n, left_open
 from service.core.intervals import interval
 
 METHOD = "two-phase-greg-wilson"
-BORROWED = "two-phase-greg-wilson, the scorer's errors as in the whole query"
+BORROWED = "two-phase-greg-wilson, the scorer's errors as in a wider window"
 MIN_LABELS = 30.0  # effective labels below which there is no estimate
 _LEVERAGE = 0.9  # a label that carries the line alone has a leverage of 1, and no residual to show for it
 
@@ -122,7 +122,8 @@ def correct(
 def borrow(predicted: Predicted, own: Sequence[Labelled], others: Sequence[Labelled], confidence: float) -> Corrected:
     """The rate where the labels of its own are too few, by the line through those of a wider window.
 
-    It takes for granted that the scorer errs here as it does there. Its variance has two parts: of the scorer's rate
+    It takes for granted that the scorer errs here as it does there: in another time of the same group, never in another
+    group, where it may err quite otherwise. Its variance has two parts: of the scorer's rate
     here, and of the line (the sandwich estimator; White 1980).
     """
     effective = effective_labels(others)

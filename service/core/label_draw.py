@@ -66,7 +66,9 @@ def draw(pools: Sequence[Pool], wanted: int) -> Drawn:
     ahead = sorted(c.ratio for pool in pools for c in pool.candidates if c.ratio >= pool.cutoff)
     # Where all are drawn, what these days still bring is not drawn without limit.
     last = math.nextafter(ahead[-1], math.inf) if ahead else 0.0
-    cutoff = min(ahead[wanted] if len(ahead) > wanted else last, known)
+    # The first ratio left out; those that are as high as the last one wanted come along.
+    following = next((ratio for ratio in ahead[wanted:] if ratio > ahead[wanted - 1]), last)
+    cutoff = min(following, known)
     tasks = [
         (pool.day, candidate)
         for pool in pools

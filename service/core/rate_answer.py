@@ -85,15 +85,13 @@ def estimand_of(question: Question) -> str:
 def read_known(connection: Connection, question: Question, counted: Counted) -> Known:
     """Labels, and clusters where reading them costs little: at most two statements, and three more with labels."""
     stretch, unit, estimand = question.stretch, question.unit, question.estimand
-    labels = read_labelled(connection, stretch, unit)
+    labels = read_labelled(connection, stretch, unit, estimand)
     if counted.scored > MAX_SAMPLES:
         return Known(labels=labels)
     return Known(
         clusters=read_clusters(connection, stretch, unit, estimand) if counted.scored else {},
         labels=labels,
-        totals=read_cluster_totals(connection, stretch, unit, estimand, sorted({x.cluster for x in labels.rows}))
-        if labels.rows
-        else {},
+        totals=read_cluster_totals(connection, stretch, unit, estimand) if labels.rows else {},
     )
 
 

@@ -133,8 +133,8 @@ class _Assembly:
             return correct(predicted, own, self.question.confidence, self.question.estimand)
         others = [
             label
-            for (_, _, fingerprint), held in self.labelled.items()
-            if fingerprint == self.fingerprint
+            for (_, group, fingerprint), held in self.labelled.items()
+            if (group, fingerprint) == (self.place[1], self.fingerprint)
             for label in held
         ]
         return borrow(predicted, own, others, self.question.confidence)

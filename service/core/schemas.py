@@ -218,7 +218,7 @@ class LabelledRateAnswer(RateAnswer):
     effective_n: float | None
     n_labels: int  # of this bucket, drawn with a known probability and decided
     labels_needed: int  # more labels until the bucket's own decide; 0: they do
-    borrowed: bool  # true: labels of the whole query correct it, as if the scorer erred here as it does there
+    borrowed: bool  # true: labels of a wider window of the group correct it, as if the scorer erred alike
     power: float | None  # how much of the scorer's prediction counts: 0 if it says nothing, 1 if all
 
 

@@ -27,9 +27,7 @@ def fill(database: Database, count: int, prefix: str = "s", **changes: Any) -> l
     rows = [
         new_sample(
             f"{prefix}-{n}",
-            received_at=NOW,
-            label_key=label_key(f"{prefix}-{n}", "default", "", NOW),
-            **changes,
+            **{"received_at": NOW, "label_key": label_key(f"{prefix}-{n}", "default", "", NOW)} | changes,
         )
         for n in range(count)
     ]
@@ -265,8 +263,8 @@ class TestRate:
             post(running, *[label(task["sample_id"], said, claim=claim["claim"]) for claim in task["claims"]])
         assert rate(running)["hallucination"]["rate"] == pytest.approx(0.25, abs=0.01)
 
-    def test_small_groups_borrow(self, start: Start, database: Database) -> None:
-        """A group with too few labels of its own takes the correction of all, and says so."""
+    def test_no_group_borrows_from_another(self, start: Start, database: Database) -> None:
+        """The scorer may err quite otherwise there: a group with too few labels of its own has no rate."""
         fill(database, 60, "a", route="big")
         fill(database, 8, "b", route="small")
         running = start()
@@ -274,10 +272,32 @@ class TestRate:
             post(running, label(task["sample_id"], "hallucinated" if task["sample_id"].endswith("0") else "faithful"))
         answer = running.client.get("/hallucination-rate", params={"group_by": "route"}).json()
         big, small = (bucket["hallucination"] for bucket in answer["buckets"])
-        assert (big["borrowed"], small["borrowed"]) == (False, True)
-        assert small["rate"] is not None
-        assert small["labels_needed"] > 0
-        assert "whole query" in small["method"]
+        assert (big["borrowed"], big["labels_needed"]) == (False, 0)
+        assert (small["rate"], small["borrowed"], small["n_labels"]) == (None, False, 8)
+        assert small["labels_needed"] >= 22
+
+    @pytest.mark.parametrize(("days", "borrowed"), [(3, True), (40, False)])
+    def test_a_time_with_few_labels_borrows_from_the_time_before(
+        self,
+        start: Start,
+        database: Database,
+        days: int,
+        borrowed: bool,  # noqa: FBT001 - expected
+    ) -> None:
+        """Of the same group, up to 30 days before the query's end; it is marked, and says what it still needs."""
+        before = NOW - timedelta(days=days)
+        fill(database, 60, "old", route="x", received_at=before, label_key=(before - EPOCH).days + 0.5)
+        fill(database, 60, "other", route="y", received_at=before, label_key=(before - EPOCH).days + 0.5)
+        fill(database, 8, "new", route="x")
+        running = start()
+        while task := following(running, window="50d"):
+            bad = int(task["sample_id"].split("-")[1]) % 5 == 0
+            post(running, label(task["sample_id"], "hallucinated" if bad else "faithful"))
+        answer = running.client.get("/hallucination-rate", params={"group_by": "route", "window": "1d"}).json()
+        (found,) = (bucket["hallucination"] for bucket in answer["buckets"])
+        assert (found["borrowed"], found["rate"] is not None, found["n_labels"]) == (borrowed, borrowed, 8)
+        assert found["labels_needed"] >= 22
+        assert answer["labels"] == {"not_drawn": 0, "undecided": 0}
 
 
 class TestAgreement:

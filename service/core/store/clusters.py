@@ -1,12 +1,13 @@
 """Clusters: sums over responses that belong together, read from the rows, where there are not too many."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Float, Select, String, case, cast, func, literal, select
+from sqlalchemy import Connection, Float, FromClause, Select, String, case, cast, func, literal, select
 
 from service.core.estimate import Clusters, Estimand
+from service.core.label_tables import labels
 from service.core.store.rates import Stretch, Unit, bucket_of
 from service.core.tables import samples, scores
 
@@ -23,16 +24,16 @@ class Clustered:
     fm: float
 
 
-def cluster_of(estimand: Estimand) -> Any:
+def cluster_of(estimand: Estimand, of: FromClause = samples) -> Any:
     """What a response belongs to, as SQL: its session, else its trace, else itself.
 
     For the traffic itself it is what was chosen as a whole: its trace, else itself.
     """
-    own = literal("r") + cast(samples.c.seq, String)
-    trace = literal("t") + samples.c.trace_id
+    own = literal("r") + cast(of.c.seq, String)
+    trace = literal("t") + of.c.trace_id
     if estimand is Estimand.TRAFFIC:
         return func.coalesce(trace, own)
-    return func.coalesce(literal("s") + samples.c.session_id, trace, own)
+    return func.coalesce(literal("s") + of.c.session_id, trace, own)
 
 
 def read_clusters(
@@ -72,9 +73,16 @@ def read_clusters(
 
 
 def read_cluster_totals(
-    connection: Connection, stretch: Stretch, unit: Unit, estimand: Estimand, wanted: Sequence[str]
+    connection: Connection, stretch: Stretch, unit: Unit, estimand: Estimand
 ) -> Mapping[tuple[Series, str], tuple[float, float]]:
-    """F and M of these clusters in each series that has them; one statement."""
+    """F and M of the clusters that have a label, in each series that has them; one statement."""
+    labelled = samples.alias("labelled")
+    wanted = select(cluster_of(estimand, labelled)).join(labels, labels.c.sample_seq == labelled.c.seq)
+    wanted = wanted.where(
+        labels.c.tenant == stretch.tenant,
+        labelled.c.received_at >= stretch.start,
+        labelled.c.received_at < stretch.end,
+    )
     statement = _sums(stretch, unit, estimand).where(cluster_of(estimand).in_(wanted))
     size = 1 + len(stretch.group_by)
     return {

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,11 +20,15 @@ _WHOLE = (WHOLE, WHOLE)
 _SAID = {Verdict.FAITHFUL.value: 0.0, Verdict.HALLUCINATED.value: 1.0}
 
 
+BORROWED_FROM = timedelta(days=30)  # before the end of a query: what buckets with few labels may borrow from
+BEFORE = -1  # the bucket of what was received before the query's time
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelledRow:
     """A labelled sample in its place."""
 
-    bucket: int
+    bucket: int  # BEFORE: of none, to borrow from
     group: tuple[str, ...]
     fingerprint: str
     cluster: str  # its session, or its trace, or itself
@@ -44,21 +48,25 @@ class Labels:
     undecided: int = 0  # drawn samples with labels that do not decide: unsure, or not of every claim
 
 
-def read_labelled(connection: Connection, stretch: Stretch, unit: Unit) -> Labels:
-    """The labelled samples of a stretch; one statement where there are no labels, four where there are."""
-    found = _labels_of(connection, stretch)
+def read_labelled(connection: Connection, stretch: Stretch, unit: Unit, estimand: Estimand) -> Labels:
+    """The labelled samples of a stretch and of the time before it that may be borrowed from.
+
+    One statement where there are no labels, four where there are.
+    """
+    wider = replace(stretch, start=min(stretch.start, stretch.end - BORROWED_FROM))
+    found = _labels_of(connection, wider)
     if not found:
         return Labels()
-    scored = connection.execute(_scores_of(stretch, list(found))).all()
-    spans = _spans(connection, [row.score_seq for row in scored])
-    said = {row.score_seq: _said(found[row.seq], spans[row.score_seq], unit) for row in scored}
+    scored = [row for row in connection.execute(_scores_of(stretch, wider, estimand)) if row.received_at < stretch.end]
+    spans = _spans(connection, wider)
+    said = {row.score_seq: _said(found[row.seq], spans.get(row.score_seq, set()), unit) for row in scored}
     decided = {row.seq for row in scored if said[row.score_seq] is not None}
-    drawn = _drawn(connection, stretch, decided)
-    inside = {row.seq for row in scored if stretch.start <= row.received_at < stretch.end}
+    drawn = _drawn(connection, wider, decided)
+    inside = {row.seq for row in scored if row.received_at >= stretch.start}
     whole = unit is Unit.RESPONSE
     rows = [
         LabelledRow(
-            bucket=int(row[0]),
+            bucket=int(row[0]) if row.seq in inside else BEFORE,
             group=tuple(row[1 : 1 + len(stretch.group_by)]),
             fingerprint=row.fingerprint,
             cluster=row.cluster,
@@ -69,7 +77,7 @@ def read_labelled(connection: Connection, stretch: Stretch, unit: Unit) -> Label
             f=row.score if whole else float(row.claims_flagged),
         )
         for row in scored
-        if row.seq in inside and row.seq in drawn and (y := said[row.score_seq]) is not None
+        if row.seq in drawn and (y := said[row.score_seq]) is not None
     ]
     return Labels(rows=rows, not_drawn=len(inside - set(drawn)), undecided=len((inside & set(drawn)) - decided))
 
@@ -79,14 +87,20 @@ def _days(stretch: Stretch) -> tuple[int, int]:
     return (stretch.start - EPOCH).days, (stretch.end - timedelta(microseconds=1) - EPOCH).days
 
 
+def _by_people(stretch: Stretch) -> Any:
+    return and_(
+        labels.c.tenant == stretch.tenant, labels.c.day.between(*_days(stretch)), labels.c.kind == Annotator.HUMAN
+    )
+
+
+def _labelled_seqs(stretch: Stretch) -> Select[Any]:
+    return select(labels.c.sample_seq).where(_by_people(stretch))
+
+
 def _labels_of(connection: Connection, stretch: Stretch) -> Mapping[int, Sequence[Row[Any]]]:
     statement = (
         select(labels.c.sample_seq, labels.c.annotator, labels.c.claim_start, labels.c.claim_end, labels.c.verdict)
-        .where(
-            labels.c.tenant == stretch.tenant,
-            labels.c.day.between(*_days(stretch)),
-            labels.c.kind == Annotator.HUMAN,
-        )
+        .where(_by_people(stretch))
         .order_by(labels.c.updated_at, labels.c.seq)  # of an annotator's labels the latest speaks
     )
     found: dict[int, list[Any]] = defaultdict(list)
@@ -95,26 +109,28 @@ def _labels_of(connection: Connection, stretch: Stretch) -> Mapping[int, Sequenc
     return found
 
 
-def _scores_of(stretch: Stretch, seqs: list[int]) -> Select[Any]:
+def _scores_of(stretch: Stretch, wider: Stretch, estimand: Estimand) -> Select[Any]:
     names = ("seq", "received_at", "inclusion_probability")
     return (
         select(
             bucket_of(samples.c.received_at, stretch).label("bucket"),
             *(samples.c[name] for name in stretch.group_by),
             *(samples.c[name] for name in names),
-            cluster_of(Estimand.PROCESS).label("cluster"),
+            cluster_of(estimand).label("cluster"),
             scores.c.seq.label("score_seq"),
             *(scores.c[name] for name in ("fingerprint", "score", "claims_checked", "claims_flagged")),
         )
         .join(scores, scores.c.sample_seq == samples.c.seq)
-        .where(samples.c.seq.in_(seqs), samples.c.in_rate)
+        .where(samples.c.seq.in_(_labelled_seqs(wider)), samples.c.in_rate, samples.c.received_at >= wider.start)
     )
 
 
-def _spans(connection: Connection, score_seqs: list[int]) -> Mapping[int, set[Span]]:
-    """The claims of each score that were checked."""
-    statement = select(claims.c.score_seq, claims.c.start, claims.c.end).where(
-        claims.c.score_seq.in_(score_seqs), claims.c.score.is_not(None)
+def _spans(connection: Connection, stretch: Stretch) -> Mapping[int, set[Span]]:
+    """The claims that were checked, of each score of a labelled sample."""
+    statement = (
+        select(claims.c.score_seq, claims.c.start, claims.c.end)
+        .join(scores, scores.c.seq == claims.c.score_seq)
+        .where(scores.c.sample_seq.in_(_labelled_seqs(stretch)), claims.c.score.is_not(None))
     )
     found: defaultdict[int, set[Span]] = defaultdict(set)
     for row in connection.execute(statement):

@@ -105,3 +105,11 @@ def test_twice_the_same_is_not_drawn() -> None:
     """Each candidate is one task."""
     held = candidates(np.random.default_rng(8), 30)
     assert max(Counter(c.seq for _, c in draw([pool(held)], 100).tasks).values()) == 1
+
+
+def test_ties_come_along() -> None:
+    """Samples with one ratio are drawn together: none is left behind for ever."""
+    held = [Candidate(seq=n, position=0.25, size=0.5) for n in range(30)]
+    found = draw([pool([*held, Candidate(seq=99, position=0.9, size=0.5)])], 10)
+    assert seqs(found.tasks) == set(range(30))
+    assert found.cutoff == 1.8
