@@ -10,7 +10,7 @@ from service.core.db import Database
 from service.core.errors import StoreUnavailableError
 from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
-from service.core.store.rescoring import drop_done, finish_rescores, release_rescores, take_rescores
+from service.core.store.rescoring import any_rescores, drop_done, finish_rescores, release_rescores, take_rescores
 from service.core.store.scores import ScoredBy
 from service.core.store.taking import (
     Finished,
@@ -94,6 +94,9 @@ class Pipeline:
 
     def _round_again(self, *, alone: bool) -> int:
         """Scores samples again that were asked for; what fails keeps its old scores."""
+        with self._database.read() as connection:
+            if not any_rescores(connection):
+                return 0
         with self._database.write() as connection:
             given_up = 0 if alone else drop_done(connection, self._by)
             rows = take_rescores(connection, self._limits, alone=alone)

@@ -114,7 +114,7 @@ def test_a_worker_that_was_thought_dead_writes_nothing(database: Database) -> No
 
 
 def test_a_row_that_fails_goes_alone_and_is_given_up(database: Database) -> None:
-    """Three takes that fail; then the request goes, and the sample keeps its old score."""
+    """Once in company and three times alone; then the request goes, and the sample keeps its old score."""
     fill(database, 2)
     request(database)
     first = take(database)
@@ -122,7 +122,7 @@ def test_a_row_that_fails_goes_alone_and_is_given_up(database: Database) -> None
     with database.write() as connection:
         release_rescores(connection, first, failed=True)
     assert take(database) == []
-    for _ in range(2):
+    for _ in range(3):
         (row, *others) = take(database, alone=True)
         assert others == []
         with database.write() as connection:

@@ -17,7 +17,7 @@ from service.core.store.scores import ScoredBy, write_scores
 from service.core.store.taking import Finished, TakeLimits, Taken
 from service.core.tables import Kept, State, rescores, samples, scores
 
-MOST_ATTEMPTS = 3  # after which a row is given up; from the second on it goes alone
+MOST_ATTEMPTS = 4  # after which a row is given up: one in company, which may be to blame, and three alone
 _FREE = or_(rescores.c.lease_until.is_(None), database_now() > type_coerce(rescores.c.lease_until, BigInteger))
 
 
