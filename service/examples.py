@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from service.core.rate_answer import BOUNDS_COVER, INTERVAL_COVERS
+
 SUBMISSION: dict[str, Any] = {
     "id": "chat-7f3a",
     "question": "How long do I have to return a kettle?",
@@ -113,8 +115,8 @@ SAMPLE: dict[str, Any] = {
 }
 RATES: dict[str, Any] = {
     "estimand": "flagged rate: the share that this scorer would flag of all checkable submissions (those not `not_applicable`), by the process that produced this traffic; hallucination rate: the share of the same that people would label hallucinated",
-    "interval_covers": "sampling error only: of `flagged` not the scorer's own mistakes, which `hallucination` takes out, and of neither `pending`, `unscored`, `rejected_overload` and `dropped_by_client` submissions: for these see the bounds",
-    "bounds_cover": "the rate of the sample if none, and if all, of `pending`, `unscored`, `rejected_overload`, `dropped_by_client` and `scored_by_others` were flagged; null for claims",
+    "interval_covers": INTERVAL_COVERS,
+    "bounds_cover": BOUNDS_COVER,
     "clusters": "respected",
     "labels": {"not_drawn": 0, "undecided": 0},
     "unit": "response",

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from secrets import token_hex
 from urllib.parse import quote
 
@@ -14,19 +14,18 @@ from service.core.metrics import SidecarMetrics
 from service.core.policy import Policy
 from service.core.privacy import Privacy
 from service.core.schemas import ClientDecision, DecisionAnswer, Submission
-from service.core.store.rollups import Place
+from service.core.signals import signal_fields
+from service.core.store.rollups import MINUTE_S, Place, floor
 from service.core.store.samples import Known, NewSample
 from service.core.submitted import context_ids, estimated_tokens
 from service.core.tables import Outcome
 from service.ledger import Ledger
 from service.privacy import Guard, Protected
 from service.sampling import Choice, Decision, Reason, decide, label_key
-from service.signals import signal_fields
 from service.watch import Watch
 from service.writer import Fate, Writer, Written
 
 OWN_COLUMNS = {"id", "question", "contexts", "response", "model", "release", "prompt_version", "route"}
-GROUPED = ("model", "release", "prompt_version", "route")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +70,7 @@ class Intake:
         sample_id = submission.id or token_hex(16)
         decision = decide(
             unit=submission.trace_id or sample_id,
-            fields=self._fields(submission, tenant),
+            fields=self._fields(submission, tenant, in_force.policy),
             policy=in_force.policy,
             policy_version=in_force.version,
             forced=forced,
@@ -85,14 +84,14 @@ class Intake:
             self._count(Outcome.SAMPLED_OUT, submission, tenant, decision)
         else:
             protected = in_force.guard.protect(submission, tenant)
-            row = _new_sample(sample_id, protected, tenant, decision, urgent=forced)
-            row = replace(row, label_key=label_key(sample_id, tenant, in_force.policy.sampling.salt, row.received_at))
+            salt = in_force.policy.sampling.salt
+            row = _new_sample(sample_id, protected, tenant, decision, urgent=forced, salt=salt)
         return Received(id=sample_id, tenant=tenant, submission=submission, decision=decision, forced=forced, row=row)
 
-    def _fields(self, submission: Submission, tenant: str) -> dict[str, str]:
+    def _fields(self, submission: Submission, tenant: str, policy: Policy) -> dict[str, str]:
         self._watch.note(tenant, submission.release)
         fields = _policy_fields(submission, tenant)
-        sampling = self.policy.policy.sampling
+        sampling = policy.sampling
         if not any(rule.signals for rule in sampling.rules):
             return fields
         return fields | signal_fields(submission, tenant, self._watch.situation, sampling.signals, utc_now())
@@ -176,7 +175,7 @@ class Intake:
     def _count(self, outcome: Outcome, submission: Submission, tenant: str, decision: Decision) -> None:
         self._ledger.count(
             Place(
-                minute=utc_now().replace(second=0, microsecond=0),
+                minute=floor(utc_now(), MINUTE_S),
                 tenant=tenant,
                 outcome=outcome,
                 stratum=decision.stratum,
@@ -216,8 +215,10 @@ def _policy_fields(submission: Submission, tenant: str) -> dict[str, str]:
     return fields | {name: value for name, value in given.items() if value is not None}
 
 
-def _new_sample(sample_id: str, protected: Protected, tenant: str, decision: Decision, *, urgent: bool) -> NewSample:
-    submission = protected.submission
+def _new_sample(
+    sample_id: str, protected: Protected, tenant: str, decision: Decision, *, urgent: bool, salt: str
+) -> NewSample:
+    submission, received_at = protected.submission, utc_now()
     contexts = [
         {"id": name, "text": context.text, "score": context.score}
         for name, context in zip(context_ids(submission), submission.contexts, strict=True)
@@ -226,7 +227,8 @@ def _new_sample(sample_id: str, protected: Protected, tenant: str, decision: Dec
         tenant=tenant,
         id=sample_id,
         body_digest=protected.body_digest,
-        received_at=utc_now(),
+        received_at=received_at,
+        label_key=label_key(sample_id, tenant, salt, received_at),
         decision=decision.choice.value,
         reason=decision.reason.value,
         stratum=decision.stratum,

@@ -1,19 +1,18 @@
 """The sampling decision: a pure function of a submission and a policy."""
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from service.core.budget import lowered
 from service.core.clock import EPOCH
 from service.core.policy import Policy
 
 DOMAIN = "assay.sampling.v1"  # a new rule of hashing gets a new version, so that old decisions stay explained
 LABEL_DOMAIN = "assay.labels.v1"  # another one: who is drawn for labelling has nothing to do with who was sampled
 BITS = 53  # what a double holds exactly
-STEPS = 4  # of the grid for lowered rates: so many to halve one
 
 
 class Choice(StrEnum):
@@ -63,26 +62,6 @@ def position(unit: str, salt: str, domain: str = DOMAIN) -> float:
 def label_key(sample_id: str, tenant: str, salt: str, received_at: datetime) -> float:
     """The day of receipt since 1970, in UTC, plus the sample's position among those that may be drawn for labelling."""
     return (received_at - EPOCH).days + position(f"{tenant}\n{sample_id}", salt, LABEL_DOMAIN)
-
-
-def lowered(rate: float, scale: float, floor: float) -> float:
-    """The inclusion probability that a budget leaves of a rate: on a grid, so that few are in use at a time.
-
-    Args:
-        rate: of the stratum.
-        scale: the share of all samples that the budget allows, 0 to 1.
-        floor: the least probability; where less is left, it is 0, and the stratum is not covered.
-    """
-    if scale >= 1 or rate == 0:
-        return rate
-    if scale <= 0:
-        return 0.0
-    steps = math.ceil(-STEPS * math.log2(scale) - 1e-9)
-    left = float(rate * 2.0 ** (-steps / STEPS))
-    if left >= min(floor, rate):
-        return left
-    # One step above the floor is allowed to be the floor itself.
-    return floor if rate * scale >= floor else 0.0
 
 
 def decide(

@@ -10,12 +10,11 @@ from service.core.db import Database
 from service.core.errors import AssayError
 from service.core.log import log, where
 from service.core.policy import DEFAULT_STRATUM, Policy, Signal
+from service.core.signals import DISLIKED_FOR, Situation
 from service.core.store.rollups import floor
 from service.core.store.situation import count_chosen, note_releases, read_arrivals, read_disliked, read_releases
-from service.signals import Situation
 
 EVERY_S = 5.0
-DISLIKED_FOR = timedelta(days=1)
 MAX_NEW = 100  # releases noted at once, and in a process: callers who make them up must fill neither table nor memory
 MAX_KNOWN = 20_000
 
@@ -99,7 +98,8 @@ class Watch:
         self.situation = Situation(first_seen=first_seen, disliked=disliked, scales=scales)
         for tenant, scale in scales.items():
             if (scale < 1) is not (known.scales.get(tenant, 1.0) < 1):
-                log.info("budget_lowers_sampling" if scale < 1 else "budget_leaves_sampling", scale=round(scale, 4))
+                event = "budget_lowers_sampling" if scale < 1 else "budget_leaves_sampling"
+                log.info(event, tenant=tenant, scale=round(scale, 4))
 
     def _note_new(self) -> None:
         with self._lock:

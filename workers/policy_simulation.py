@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from service.core.budget import lowered
 from service.core.estimate import effective_n
 from service.core.intervals import interval
 from service.core.policy import Policy
-from service.sampling import lowered
 
 CONFIDENCE = 0.95
 
@@ -26,8 +26,7 @@ class Stratum:
     """What becomes of one stratum."""
 
     name: str
-    rate: float  # that the policy names
-    probability: float  # that the budget leaves of it
+    probability: float  # the rate that the policy names, or what the budget leaves of it
     submissions: float  # in the time, estimated
     samples: float  # expected
     flagged_rate: float | None
@@ -58,21 +57,20 @@ def simulate(policy: Policy, past: Iterable[Past], periods: float, tenant: str) 
     held: dict[tuple[str, float], list[Past]] = defaultdict(list)
     for row, name, rate in rows:
         held[name, rate].append(row)
+    left = {rate: lowered(rate, scale, budget.floor) if budget else rate for _, rate in held}
     strata = []
     for (name, rate), own in held.items():
         submissions = sum(row.weight for row in own)
-        probability = lowered(rate, scale, budget.floor) if budget else rate
         strata.append(
             Stratum(
                 name=name,
-                rate=rate,
-                probability=probability,
+                probability=left[rate],
                 submissions=submissions,
-                samples=submissions * probability,
+                samples=submissions * left[rate],
                 flagged_rate=_rate(own),
             )
         )
-    flagged, width = _width([(row, lowered(r, scale, budget.floor) if budget else r) for row, _, r in rows])
+    flagged, width = _width([(row, left[rate]) for row, _, rate in rows])
     return Simulated(
         strata=tuple(sorted(strata, key=lambda each: -each.submissions)),
         submissions=sum(each.submissions for each in strata),

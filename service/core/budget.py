@@ -1,7 +1,9 @@
-"""The budget: the share of all samples that a tenant may still spend on. Pure."""
+"""The budget: the share of all samples that a tenant may still spend on, and what that leaves of a rate. Pure."""
 
+import math
 from dataclasses import dataclass
 
+STEPS = 4  # of the grid for lowered rates: so many to halve one
 LEAST_SPAN_S = 60.0  # the end of a period is not nearer than this: a leftover must not be spent in a second
 
 
@@ -19,3 +21,23 @@ def allowed_scale(most: float, spent: Spent) -> float:
     wanted = spent.wanted_per_s * max(spent.left_s, LEAST_SPAN_S)
     left = max(0.0, most - spent.samples)
     return 1.0 if wanted <= left else left / wanted
+
+
+def lowered(rate: float, scale: float, floor: float) -> float:
+    """The inclusion probability that a budget leaves of a rate: on a grid, so that few are in use at a time.
+
+    Args:
+        rate: of the stratum.
+        scale: the share of all samples that the budget allows, 0 to 1.
+        floor: the least probability; where less is left, it is 0, and the stratum is not covered.
+    """
+    if scale >= 1 or rate == 0:
+        return rate
+    if scale <= 0:
+        return 0.0
+    steps = math.ceil(-STEPS * math.log2(scale) - 1e-9)
+    left = float(rate * 2.0 ** (-steps / STEPS))
+    if left >= min(floor, rate):
+        return left
+    # One step above the floor is allowed to be the floor itself.
+    return floor if rate * scale >= floor else 0.0

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -11,11 +11,11 @@ from service.core.comparison import DELTA, MOVER, Change, Side, difference, spli
 from service.core.correction import Corrected
 from service.core.db import Database
 from service.core.errors import QueryInvalidError
-from service.core.estimate import METHOD, NOTHING, Cell, Estimate
-from service.core.rate_answer import estimand_of, labelled_answer, read_known
+from service.core.estimate import NOTHING, Cell, Estimate
+from service.core.rate_answer import estimand_of, flagged_answer, labelled_answer, read_known
 from service.core.rate_query import RateQuery, read_confidence, read_estimand, read_groups, read_stretch, read_unit
 from service.core.rates import Bucket, Question, cell_of, make_buckets
-from service.core.schemas import CountsAnswer, RateAnswer
+from service.core.schemas import CountsAnswer
 from service.core.store.rates import DIMENSIONS, Counted, Stretch, read_counted
 
 Reason = Literal["nothing_scored", "different_fingerprints"]
@@ -44,6 +44,7 @@ class _Half:
     group: Mapping[str, str]  # the one that is meant
     buckets: Sequence[Bucket]  # by fingerprint
     parts: Mapping[str, Mapping[tuple[str, ...], list[Cell]]]  # by fingerprint and group of the split
+    clustered: bool  # sessions and traces are respected
 
 
 def answer_compare(database: Database, asked: CompareQuery, now: datetime) -> CompareAnswer:
@@ -124,8 +125,8 @@ def _on_whole(stretch: Stretch, now: datetime) -> Stretch:
 def _read(database: Database, question: Question, group: Mapping[str, str], by: tuple[str, ...]) -> _Half:
     stretch = replace(question.stretch, group_by=tuple(group))
     with database.read() as connection:
-        counted = _only(read_counted(connection, stretch, question.unit), tuple(group.values()))
-        known = read_known(connection, replace(question, stretch=stretch), counted)
+        every = read_counted(connection, stretch, question.unit)
+        known = read_known(connection, replace(question, stretch=stretch), every)  # which reads all groups too
         parted = (
             read_counted(connection, replace(stretch, group_by=(*group, *by)), question.unit)
             if by
@@ -138,8 +139,9 @@ def _read(database: Database, question: Question, group: Mapping[str, str], by: 
     return _Half(
         stretch=stretch,
         group=group,
-        buckets=make_buckets(replace(question, stretch=stretch), counted, known),
+        buckets=make_buckets(replace(question, stretch=stretch), _only(every, tuple(group.values())), known),
         parts=parts,
+        clustered=known.clusters is not None,
     )
 
 
@@ -173,9 +175,10 @@ def _side(half: _Half, bucket: Bucket | None) -> SideAnswer:
         start=half.stretch.start,
         end=half.stretch.end,
         group={name: value or None for name, value in half.group.items()},
-        flagged=RateAnswer(rate=flagged.rate, ci_low=flagged.low, ci_high=flagged.high, method=METHOD),
+        flagged=flagged_answer(flagged),
         hallucination=labelled_answer(shown.hallucination) if shown and shown.hallucination else None,
-        counts=CountsAnswer.model_validate(shown.counts, from_attributes=True) if shown else None,
+        counts=CountsAnswer(**asdict(shown.counts)) if shown else None,
+        clusters="respected" if half.clustered else "not_respected",
         effective_n=flagged.effective_n,
     )
 

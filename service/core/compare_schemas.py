@@ -26,6 +26,7 @@ class SideAnswer(BaseModel):
     flagged: RateAnswer
     hallucination: LabelledRateAnswer | None
     counts: CountsAnswer | None  # null: nothing was submitted
+    clusters: Literal["respected", "not_respected"]  # whether sessions and traces count as belonging together
     effective_n: float | None
 
 

@@ -14,9 +14,9 @@ itself, instead of the process behind it, what sampling cannot leave open is tak
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from service.core.estimate import Estimand, effective_n, left_open
+from service.core.estimate import Estimand, effective_n, kish, left_open
 from service.core.intervals import interval
 
 METHOD = "two-phase-greg-wilson"
@@ -66,6 +66,7 @@ class Corrected:
     n_labels: int
     labels_needed: int  # more labels until there is an estimate of its own; 0 where there is one
     method: str = METHOD
+    borrowed: bool = False
     power: float | None = None  # b: how much of the scorer's prediction counts; 0 for one that knows nothing
 
 
@@ -78,6 +79,10 @@ class Line:
     mm: float  # of the normal equations
     mf: float
     ff: float
+
+    def at(self, mean: float) -> float:
+        """The rate, 0 to 1, at this mean prediction per unit."""
+        return min(1.0, max(0.0, self.a + self.b * mean))
 
     def residual(self, label: Labelled) -> float:
         """What the line misses of a label, grown by its leverage."""
@@ -106,51 +111,42 @@ def correct(
     confidence: float,
     estimand: Estimand = Estimand.PROCESS,
 ) -> Corrected:
-    """The hallucination rate with its interval."""
-    effective = effective_labels(labels)
-    if effective < MIN_LABELS or predicted.m <= 0:
+    """The hallucination rate with its interval, by labels of its own."""
+    if effective_labels(labels) < MIN_LABELS or predicted.m <= 0:
         return too_few(labels)
     line = fit(labels)
-    rate = min(1.0, max(0.0, line.a + line.b * predicted.f / predicted.m))
-    variance = _variance(predicted, labels, line, rate, estimand)
-    whole = min(effective, predicted.m**2 / predicted.mm if predicted.mm > 0 else math.inf)
-    n = effective_n(rate * (1 - rate), variance, units=math.inf, whole=whole, shown=_shown(labels))
-    low, high = interval(rate, n, confidence, max(whole - 2, 1.0))
-    return Corrected(rate=rate, low=low, high=high, effective_n=n, n_labels=len(labels), labels_needed=0, power=line.b)
+    rate = line.at(predicted.f / predicted.m)
+    return _corrected(predicted, line, rate, _variance(predicted, labels, line, rate, estimand), labels, confidence)
 
 
 def borrow(predicted: Predicted, own: Sequence[Labelled], others: Sequence[Labelled], confidence: float) -> Corrected:
     """The rate where the labels of its own are too few, by the line through those of a wider window.
 
     It takes for granted that the scorer errs here as it does there: in another time of the same group, never in another
-    group, where it may err quite otherwise. Its variance has two parts: of the scorer's rate
-    here, and of the line (the sandwich estimator; White 1980).
+    group, where it may err quite otherwise. Its variance has two parts: of the scorer's rate here, and of the line (the
+    sandwich estimator; White 1980).
     """
-    effective = effective_labels(others)
-    if effective < MIN_LABELS or predicted.m <= 0:
-        return too_few(own)
-    line = fit(others)
-    mean = predicted.f / predicted.m
-    rate = min(1.0, max(0.0, line.a + line.b * mean))
+    needed = too_few(own)
+    if effective_labels(others) < MIN_LABELS or predicted.m <= 0:
+        return needed
+    line, mean = fit(others), predicted.f / predicted.m
     here = max(predicted.ff - 2 * mean * predicted.fm + mean * mean * predicted.mm, 0.0) / predicted.m**2
     clusters: dict[object, float] = defaultdict(float)
     for position, label in enumerate(others):
         key = label.cluster if label.cluster is not None else position
         clusters[key] += label.weight / label.m * line.residual(label) * line.pull(label, mean)
     variance = line.b**2 * here + sum(each * each for each in clusters.values())
-    whole = min(effective, predicted.m**2 / predicted.mm if predicted.mm > 0 else math.inf)
-    n = effective_n(rate * (1 - rate), variance, units=math.inf, whole=whole, shown=_shown(others))
+    found = _corrected(predicted, line, line.at(mean), variance, others, confidence)
+    return replace(found, n_labels=needed.n_labels, labels_needed=needed.labels_needed, method=BORROWED, borrowed=True)
+
+
+def _corrected(
+    predicted: Predicted, line: Line, rate: float, variance: float, labels: Sequence[Labelled], confidence: float
+) -> Corrected:
+    whole = min(effective_labels(labels), predicted.m**2 / predicted.mm if predicted.mm > 0 else math.inf)
+    n = effective_n(rate * (1 - rate), variance, units=math.inf, whole=whole, shown=_shown(labels))
     low, high = interval(rate, n, confidence, max(whole - 2, 1.0))
-    return Corrected(
-        rate=rate,
-        low=low,
-        high=high,
-        effective_n=n,
-        n_labels=len(own),
-        labels_needed=too_few(own).labels_needed,
-        method=BORROWED,
-        power=line.b,
-    )
+    return Corrected(rate=rate, low=low, high=high, effective_n=n, n_labels=len(labels), labels_needed=0, power=line.b)
 
 
 def too_few(labels: Sequence[Labelled]) -> Corrected:
@@ -163,7 +159,7 @@ def too_few(labels: Sequence[Labelled]) -> Corrected:
 
 def effective_labels(labels: Iterable[Labelled]) -> float:
     """Kish's n of labels."""
-    return _kish((label.weight, 1.0) for label in labels)
+    return kish((label.weight, 1.0) for label in labels)
 
 
 def fit(labels: Sequence[Labelled]) -> Line:
@@ -204,10 +200,4 @@ def _variance(predicted: Predicted, labels: Sequence[Labelled], line: Line, rate
 
 def _shown(labels: Sequence[Labelled]) -> float:
     """The effective number of labels that say the rarer thing."""
-    return min(_kish((x.weight, x.y / x.m) for x in labels), _kish((x.weight, 1 - x.y / x.m) for x in labels))
-
-
-def _kish(weighted: Iterable[tuple[float, float]]) -> float:
-    held = list(weighted)
-    squares = sum(weight * weight * share for weight, share in held)
-    return sum(weight * share for weight, share in held) ** 2 / squares if squares else 0.0
+    return min(kish((x.weight, x.y / x.m) for x in labels), kish((x.weight, 1 - x.y / x.m) for x in labels))

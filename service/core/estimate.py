@@ -152,13 +152,14 @@ def of_responses(cells: Sequence[Cell], estimand: Estimand) -> Clusters:
         kk=sum(square * c.kk for c, square in squares),
         km=sum(square * c.km for c, square in squares),
         mm=sum(square * c.mm for c, square in squares),
-        some=_kish((c.weight, c.some) for c in cells),
-        rest=_kish((c.weight, c.rest) for c in cells),
+        some=kish((c.weight, c.some) for c in cells),
+        rest=kish((c.weight, c.rest) for c in cells),
         single=all(c.mm == c.scored for c in cells),
     )
 
 
-def _kish(weighted: Iterable[tuple[float, int]]) -> float:
+def kish(weighted: Iterable[tuple[float, float]]) -> float:
+    """Kish's (1965) effective number of (weight, how many of it): (sum of weights)^2 / sum of squared weights."""
     held = list(weighted)
     squares = sum(weight * weight * count for weight, count in held)
     return sum(weight * count for weight, count in held) ** 2 / squares if squares else 0.0

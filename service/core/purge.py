@@ -14,9 +14,12 @@ REST_S = 0.03  # between two, so that others get their turn: SQLite knows no que
 
 def purge(database: Database, removal: Removal) -> Iterator[Removed]:
     """Yields what each batch removed; ends when nothing is left. Raises StoreUnavailableError."""
-    if removal.before is not None and removal.session_id is None and removal.sample_id is None:
+    whole = removal.session_id is None and removal.sample_id is None
+    while whole:
         with database.write() as connection:
-            remove_feedback(connection, removal)
+            if remove_feedback(connection, removal, BATCH_ROWS) < BATCH_ROWS:
+                break
+        time.sleep(REST_S)
     while True:
         with database.write() as connection:
             batch = remove_batch(connection, removal, utc_now(), BATCH_ROWS)

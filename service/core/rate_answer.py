@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from service.core.correction import BORROWED, Corrected
+from service.core.correction import Corrected
 from service.core.db import Database
-from service.core.estimate import METHOD, Estimand
+from service.core.estimate import METHOD, Estimand, Estimate
 from service.core.rate_query import RateQuery, read_confidence, read_estimand, read_stretch, read_unit
 from service.core.rates import Bucket, Known, Question, make_buckets
 from service.core.schemas import (
@@ -83,7 +83,7 @@ def estimand_of(question: Question) -> str:
 
 
 def read_known(connection: Connection, question: Question, counted: Counted) -> Known:
-    """Labels, and clusters where reading them costs little: at most two statements, and three more with labels."""
+    """Labels, and clusters where reading them costs little: at most two statements, and four more with labels."""
     stretch, unit, estimand = question.stretch, question.unit, question.estimand
     labels = read_labelled(connection, stretch, unit, estimand)
     if counted.scored > MAX_SAMPLES:
@@ -102,13 +102,18 @@ def _bucket(bucket: Bucket) -> BucketAnswer:
         end=bucket.end,
         group=dict(bucket.group),
         fingerprint=bucket.fingerprint,
-        flagged=RateAnswer(rate=flagged.rate, ci_low=flagged.low, ci_high=flagged.high, method=METHOD),
+        flagged=flagged_answer(flagged),
         hallucination=None if bucket.hallucination is None else labelled_answer(bucket.hallucination),
         counts=CountsAnswer(**asdict(bucket.counts)),
         effective_n=flagged.effective_n,
         bound_low=bucket.bound_low,
         bound_high=bucket.bound_high,
     )
+
+
+def flagged_answer(flagged: Estimate) -> RateAnswer:
+    """The flagged rate as it is answered."""
+    return RateAnswer(rate=flagged.rate, ci_low=flagged.low, ci_high=flagged.high, method=METHOD)
 
 
 def labelled_answer(corrected: Corrected) -> LabelledRateAnswer:
@@ -121,6 +126,6 @@ def labelled_answer(corrected: Corrected) -> LabelledRateAnswer:
         effective_n=corrected.effective_n,
         n_labels=corrected.n_labels,
         labels_needed=corrected.labels_needed,
-        borrowed=corrected.method == BORROWED and corrected.rate is not None,
+        borrowed=corrected.borrowed,
         power=corrected.power,
     )

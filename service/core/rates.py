@@ -47,7 +47,7 @@ class Bucket:
     bound_high: float | None
 
 
-Place = tuple[int, tuple[str, ...]]  # bucket and group
+Spot = tuple[int, tuple[str, ...]]  # bucket and group
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,8 +75,8 @@ def make_buckets(question: Question, counted: Counted, known: Known | None = Non
     """One bucket per time, group and fingerprint that has any submission; in order of these."""
     known = known or Known()
     labelled = _labelled(known)
-    state_rows: dict[Place, list[StateRow]] = defaultdict(list)
-    score_rows: dict[Place, dict[str, list[ScoreRow]]] = defaultdict(lambda: defaultdict(list))
+    state_rows: dict[Spot, list[StateRow]] = defaultdict(list)
+    score_rows: dict[Spot, dict[str, list[ScoreRow]]] = defaultdict(lambda: defaultdict(list))
     for state in counted.states:
         state_rows[state.bucket, state.group].append(state)
     for score in counted.scores:
@@ -90,7 +90,7 @@ def make_buckets(question: Question, counted: Counted, known: Known | None = Non
 
 
 def _series(
-    scored: Mapping[Place, Mapping[str, list[ScoreRow]]], place: Place
+    scored: Mapping[Spot, Mapping[str, list[ScoreRow]]], place: Spot
 ) -> list[tuple[str | None, list[ScoreRow]]]:
     return [*sorted(scored[place].items())] if place in scored else [(None, [])]
 
@@ -98,7 +98,7 @@ def _series(
 @dataclass(frozen=True, slots=True)
 class _Assembly:
     question: Question
-    place: Place
+    place: Spot
     fingerprint: str | None
     known: Known
     labelled: Mapping[Series, list[Labelled]]
@@ -150,7 +150,7 @@ def _labelled(known: Known) -> Mapping[Series, list[Labelled]]:
 
 
 def _label(row: LabelledRow, known: Known, series: Series) -> Labelled:
-    total = known.totals.get((series, row.cluster)) if known.clusters is not None else None
+    total = known.totals.get((series, row.cluster))
     return Labelled(
         inclusion_probability=row.inclusion_probability,
         label_probability=row.label_probability,

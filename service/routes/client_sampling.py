@@ -22,7 +22,7 @@ from service.core.keys import Scope
 from service.core.payload import parse_counts
 from service.core.policy import DEFAULT_STRATUM, tenant_rules
 from service.core.store.ledger import Flush, add_flush
-from service.core.store.rollups import Place
+from service.core.store.rollups import MINUTE_S, Place, floor
 from service.core.tables import Outcome
 from service.routes.problem import FAILURES, PROBLEM, READ_FAILURES
 from service.sampling import DOMAIN
@@ -116,7 +116,7 @@ def _key(count: ClientCount, tenant: str, now: datetime) -> Place:
     """Placed by its age on this machine's clock: a client's own clock may be anything."""
     counted_at = now - timedelta(seconds=count.age_s)
     return Place(
-        minute=counted_at.replace(second=0, microsecond=0),
+        minute=floor(counted_at, MINUTE_S),
         tenant=tenant,
         outcome=Outcome(count.outcome),
         stratum=count.stratum,

@@ -1,7 +1,6 @@
 """Labels: what people say of samples, what they are to look at next, and how far they agree."""
 
 import re
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -153,15 +152,14 @@ def label_agreement(
     start = before(now, parse_duration(window, "window"), "window")
     with sidecar.database.read() as connection:
         found = agreement(read_votes(connection, caller.tenant, start, now), level)
-    told = asdict(found)
     return AgreementAnswer(
         items=found.items,
         agreement=found.agreeing,
         agreement_ci_low=found.agreeing_low,
         agreement_ci_high=found.agreeing_high,
-        kappa=told["kappa"],
-        kappa_ci_low=told["kappa_low"],
-        kappa_ci_high=told["kappa_high"],
+        kappa=found.kappa,
+        kappa_ci_low=found.kappa_low,
+        kappa_ci_high=found.kappa_high,
         method=KAPPA,
         confidence=level,
     )

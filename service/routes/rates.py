@@ -1,4 +1,4 @@
-"""The rate: `GET /hallucination-rate`."""
+"""Rates: `GET /hallucination-rate`, and the comparison of two."""
 
 from typing import Annotated
 

@@ -1,15 +1,9 @@
 """The result of `assay bench statistics`, as its JSON holds it."""
 
-from pydantic import BaseModel, ConfigDict
-
-from workers.bench.results import Machine
+from workers.bench.results import Frozen, Machine
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Cell(_Part):
+class Cell(Frozen):
     """One kind of world: what is asked of it."""
 
     rate: float  # true share of responses that are made up
@@ -21,7 +15,7 @@ class Cell(_Part):
     estimand: str = "process"
 
 
-class Covered(_Part):
+class Covered(Frozen):
     """How the method fared in many worlds of one cell."""
 
     cell: Cell
@@ -39,7 +33,7 @@ class Covered(_Part):
         return self.covered / self.answered if self.answered else None
 
 
-class StatisticsResult(_Part):
+class StatisticsResult(Frozen):
     """All cells."""
 
     machine: Machine

@@ -14,11 +14,10 @@ from service.core.clock import utc_now
 from service.core.db import require_current
 from service.core.duration import before, parse_duration
 from service.core.keys import DEFAULT_TENANT
-from service.core.policy import DEFAULT_STRATUM, TAG_PREFIX, Budget, Policy, Rule, read_policy
+from service.core.policy import DEFAULT_STRATUM, TAG_PREFIX, Budget, Policy, Rule, Signals, read_policy
 from service.core.schemas import ContextSent, Submission
+from service.core.signals import DISLIKED_FOR, Situation, signal_fields
 from service.core.store.past import PastSample, read_dislikes, read_first_seen, read_past
-from service.signals import Situation, signal_fields
-from service.watch import DISLIKED_FOR
 from workers.commands.entry import explained, logged_settings, opened_database
 from workers.commands.privacy_table import show_privacy
 from workers.policy_simulation import Past, Simulated, simulate
@@ -33,6 +32,8 @@ def check(file: Annotated[Path, typer.Argument(help="The policy file.")]) -> Non
         policy = read_policy(file)
     console = Console(highlight=False)
     console.print(_policy_table(policy))
+    if any(rule.signals for rule in policy.sampling.rules):
+        console.print(_thresholds(policy.sampling.signals), soft_wrap=True)
     if policy.sampling.budget is not None:
         console.print(_budget(policy.sampling.budget), soft_wrap=True)
     show_privacy(policy.privacy, console)
@@ -63,6 +64,13 @@ def _share(rate: float) -> str:
     if rate == 0:
         return "nothing: this stratum is not covered by any rate"
     return "everything" if rate == 1 else f"{rate:.4%}: 1 in {1 / rate:,.0f}"
+
+
+def _thresholds(table: Signals) -> str:
+    return (
+        f"Signals: a release is new for {table.new_release_hours:g} hours, a response long from "
+        f"{table.long_response_chars:,} characters on, retrieval low below a best score of {table.low_retrieval_score:g}."
+    )
 
 
 def _budget(budget: Budget) -> str:

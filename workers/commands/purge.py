@@ -8,6 +8,7 @@ from service.core.clock import utc_now
 from service.core.db import Database, require_current
 from service.core.duration import before, parse_duration
 from service.core.purge import purge as purge_batches
+from service.core.store.feedback import count_due_feedback
 from service.core.store.removal import By, Depth, Removal, Removed, count_due, next_tenant
 from workers.commands.entry import explained, logged_settings, opened_database
 
@@ -36,8 +37,12 @@ def purge(  # noqa: PLR0913 - one argument an option
             for name in ([tenant] if tenant is not None else _tenants(database))
         ]
         due = sum((_count(database, removal) for removal in removals), Removed())
+        said = sum(_count_feedback(database, removal) for removal in removals) if session is None else 0
         typer.echo(_sentence("Would remove" if dry_run else "To remove", due, depth))
-        if dry_run or not due.samples:
+        if said:
+            what = "end users' feedback" if depth is Depth.ROWS else "comments of end users' feedback"
+            typer.echo(f"With it go {what}: {said:,}.")
+        if dry_run or not (due.samples or said):
             return
         if not yes:
             typer.confirm("This cannot be undone. Remove them?", abort=True)
@@ -59,6 +64,11 @@ def _tenants(database: Database) -> list[str]:
 def _count(database: Database, removal: Removal) -> Removed:
     with database.read() as connection:
         return count_due(connection, removal)
+
+
+def _count_feedback(database: Database, removal: Removal) -> int:
+    with database.read() as connection:
+        return count_due_feedback(connection, removal)
 
 
 def _sentence(verb: str, removed: Removed, depth: Depth) -> str:

@@ -4,12 +4,12 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, delete, func, null, select, update
+from sqlalchemy import Connection, Select, func, select
 
 from service.core.label_tables import Rating, feedback
 from service.core.store.dialect import insert
 from service.core.store.rates import Stretch, bucket_of
-from service.core.store.removal import Depth, Removal
+from service.core.store.removal import Depth, Removal, forget_feedback
 from service.core.tables import samples
 
 
@@ -67,10 +67,20 @@ def is_sampled(connection: Connection, new: NewFeedback) -> bool:
     return connection.execute(statement).first() is not None
 
 
-def remove_feedback(connection: Connection, removal: Removal) -> None:
-    """Removes comments, or whole rows, from before a time; of answers that were sampled or not."""
-    old = and_(feedback.c.tenant == removal.tenant, feedback.c.received_at < removal.before)
-    if removal.depth is Depth.ROWS:
-        connection.execute(delete(feedback).where(old))
-    else:
-        connection.execute(update(feedback).where(old, feedback.c.comment.is_not(None)).values(comment=null()))
+def remove_feedback(connection: Connection, removal: Removal, limit: int) -> int:
+    """Removes feedback, or its comments, of the tenant by age or all; answers sampled or not; at most so many rows."""
+    return forget_feedback(connection, removal.depth, feedback.c.seq.in_(_due(removal).limit(limit)))
+
+
+def count_due_feedback(connection: Connection, removal: Removal) -> int:
+    """What `remove_feedback`, repeated, would remove or take comments from."""
+    return int(connection.execute(select(func.count()).select_from(_due(removal).subquery())).scalar_one())
+
+
+def _due(removal: Removal) -> Select[tuple[int]]:
+    due = select(feedback.c.seq).where(feedback.c.tenant == removal.tenant)
+    if removal.before is not None:
+        due = due.where(feedback.c.received_at < removal.before)
+    if removal.depth is Depth.TEXTS:
+        due = due.where(feedback.c.comment.is_not(None))
+    return due

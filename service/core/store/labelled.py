@@ -57,7 +57,7 @@ def read_labelled(connection: Connection, stretch: Stretch, unit: Unit, estimand
     found = _labels_of(connection, wider)
     if not found:
         return Labels()
-    scored = [row for row in connection.execute(_scores_of(stretch, wider, estimand)) if row.received_at < stretch.end]
+    scored = connection.execute(_scores_of(stretch, wider, estimand)).all()
     spans = _spans(connection, wider)
     said = {row.score_seq: _said(found[row.seq], spans.get(row.score_seq, set()), unit) for row in scored}
     decided = {row.seq for row in scored if said[row.score_seq] is not None}
@@ -121,7 +121,12 @@ def _scores_of(stretch: Stretch, wider: Stretch, estimand: Estimand) -> Select[A
             *(scores.c[name] for name in ("fingerprint", "score", "claims_checked", "claims_flagged")),
         )
         .join(scores, scores.c.sample_seq == samples.c.seq)
-        .where(samples.c.seq.in_(_labelled_seqs(wider)), samples.c.in_rate, samples.c.received_at >= wider.start)
+        .where(
+            samples.c.seq.in_(_labelled_seqs(wider)),
+            samples.c.in_rate,
+            samples.c.received_at >= wider.start,
+            samples.c.received_at < wider.end,
+        )
     )
 
 

@@ -1,5 +1,6 @@
 """Removal: texts go, or all that names anyone; what rates are made of stays, so that no rate ever changes.
 
+Intervals may: without session and trace nothing tells any more which responses belong together.
 A pending sample whose text goes cannot be scored any more: it becomes `unscored`, with the reason.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    ColumnElement,
     Connection,
     Row,
     Select,
@@ -32,7 +34,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
 from service.core.clock import database_now
-from service.core.label_tables import feedback, labels
+from service.core.label_tables import feedback, label_tasks, labels
 from service.core.store.rollups import ENDED, Sums, add_deltas, ended
 from service.core.tables import Kept, State, StoreText, claims, samples, scores
 
@@ -151,6 +153,7 @@ def _removed(now: datetime, removal: "Removal") -> dict[str, Any]:
         "details": literal({}, JSON()),
         "session_id": null(),
         "trace_id": null(),
+        "label_key": null(),  # made of the id: whoever knows the salt could find the row by it
         "redacted": null(),
         "text_removed_at": null(),
         "kept": Kept.ANONYMOUS.value,
@@ -210,7 +213,9 @@ def remove_batch(connection: Connection, removal: Removal, now: datetime, limit:
             _count_ended(connection, [row.seq for row in rows if row.state == State.PENDING])
             _remove_said(connection, removal, rows)
             if removal.depth is Depth.ROWS:
-                of_samples = select(scores.c.seq).where(scores.c.sample_seq.in_(seqs))
+                # Claims hold offsets and verdicts only; those of labelled samples are what rates of claims stand on.
+                labelled = select(labels.c.sample_seq).where(labels.c.sample_seq == scores.c.sample_seq).exists()
+                of_samples = select(scores.c.seq).where(scores.c.sample_seq.in_(seqs), ~labelled)
                 connection.execute(delete(claims).where(claims.c.score_seq.in_(of_samples)))
                 connection.execute(
                     update(scores)
@@ -231,14 +236,19 @@ def _remove_said(connection: Connection, removal: Removal, rows: Sequence[Row[An
     """What people wrote of these samples goes too; verdicts stay, for rates stand on them."""
     connection.execute(update(labels).where(labels.c.sample_seq.in_([row.seq for row in rows])).values(comment=null()))
     traces = [row.trace_id for row in rows if row.trace_id]
-    said = and_(
-        feedback.c.tenant == removal.tenant,
-        or_(feedback.c.sample_id.in_([row.id for row in rows]), feedback.c.trace_id.in_(traces)),
-    )
-    if removal.depth is Depth.ROWS:
-        connection.execute(delete(feedback).where(said))
-    else:
-        connection.execute(update(feedback).where(said).values(comment=null()))
+    of_these = or_(feedback.c.sample_id.in_([row.id for row in rows]), feedback.c.trace_id.in_(traces))
+    forget_feedback(connection, removal.depth, and_(feedback.c.tenant == removal.tenant, of_these))
+    if removal.depth is Depth.ROWS:  # the ratio is made of the id
+        tasks = label_tasks.c.sample_seq.in_([row.seq for row in rows])
+        connection.execute(update(label_tasks).where(tasks).values(ratio=0.0, held_by=null()))
+
+
+def forget_feedback(connection: Connection, depth: Depth, which: ColumnElement[bool]) -> int:
+    """Removes feedback, or its comments; returns of how many rows."""
+    if depth is Depth.ROWS:
+        return int(connection.execute(delete(feedback).where(which)).rowcount)
+    commented = and_(which, feedback.c.comment.is_not(None))
+    return int(connection.execute(update(feedback).where(commented).values(comment=null())).rowcount)
 
 
 def _count_ended(connection: Connection, seqs: list[int]) -> None:

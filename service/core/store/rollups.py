@@ -87,7 +87,7 @@ def scored_place(row: Row[Any], fingerprint: str) -> Place:
 
 def _place(row: Row[Any], outcome: str, fingerprint: str) -> Place:
     return Place(
-        minute=row.received_at.replace(second=0, microsecond=0),
+        minute=floor(row.received_at, MINUTE_S),
         tenant=row.tenant,
         outcome=str(outcome),
         stratum=row.stratum,

@@ -1,4 +1,4 @@
-"""Votes: what people said of the responses and claims that two or more of them labelled."""
+"""Votes: what people said of the responses and claims that they labelled."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -25,5 +25,4 @@ def read_votes(connection: Connection, tenant: str, start: datetime, end: dateti
     for row in connection.execute(statement):
         said[row.sample_seq, row.claim_start, row.claim_end][row.annotator] = row.verdict
     votes = [list(by_annotator.values()) for by_annotator in said.values()]
-    found = [Votes(hallucinated=v.count(Verdict.HALLUCINATED), faithful=v.count(Verdict.FAITHFUL)) for v in votes]
-    return [each for each in found if each.raters > 1]
+    return [Votes(hallucinated=v.count(Verdict.HALLUCINATED), faithful=v.count(Verdict.FAITHFUL)) for v in votes]

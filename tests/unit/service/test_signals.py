@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.budget import Spent, allowed_scale
+from service.core.budget import Spent, allowed_scale, lowered
 from service.core.errors import PolicyInvalidError
 from service.core.policy import Policy, Signals, Spending, parse_policy
-from service.sampling import Choice, Reason, decide, lowered
-from service.signals import Situation, signal_fields
+from service.core.signals import Situation, signal_fields
+from service.sampling import Choice, Reason, decide
 from tests.property.strategies import LAW
 from tests.unit.service.support import body, parsed
 

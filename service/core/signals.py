@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from service.core.policy import SIGNAL_PREFIX, Signal, Signals
 from service.core.schemas import Submission
 
+DISLIKED_FOR = timedelta(days=1)  # how long a thumb down speaks
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Situation:
-    """What is known of a tenant's traffic, read every few seconds."""
+    """What is known of the traffic of all tenants, read every few seconds."""
 
     first_seen: dict[tuple[str, str], datetime] = field(default_factory=dict)  # by tenant and release
     disliked: AbstractSet[tuple[str, str]] = frozenset()  # tenant and trace, session or id with negative feedback
