@@ -14,18 +14,15 @@ from sqlalchemy import delete, inspect
 
 from models.load import ScorerConfig, load_scorer
 from models.types import ModelError, Scored
-from service.core.clock import utc_now
 from service.core.db import Database, upgrade
-from service.core.rates import Question, make_buckets
 from service.core.schema import metadata
-from service.core.store.rates import Stretch, read_counted
 from service.core.store.samples import accept
 from service.core.tables import State, samples
 from workers.bench.draining import drain_takes, measure_crowds, measure_growth
 from workers.bench.machine import describe_machine
 from workers.bench.null import ROWS_PER_TAKE
-from workers.bench.results import Accepting, BenchError, Crowd, ModelCost, QueueResult, RateCost, Series, StoreResult
-from workers.bench.rows import fill_scored, item_of, median_rows
+from workers.bench.results import Accepting, BenchError, Crowd, ModelCost, QueueResult, Series, StoreResult
+from workers.bench.rows import item_of, median_rows
 from workers.demo import read_pairs
 
 Measured = TypeVar("Measured")
@@ -45,7 +42,6 @@ class QueuePlan:
     rounds: int
     takes: int  # of one round
     pending: tuple[int, ...]
-    stored: tuple[int, ...]
     crowds: tuple[int, ...]
     seconds: float  # of one round of a crowd
     responses: int  # that the model scores in one round
@@ -56,14 +52,11 @@ FULL = QueuePlan(
     rounds=5,
     takes=20,
     pending=(100, 10_000, 100_000, 1_000_000),
-    stored=(10_000, 100_000, 1_000_000),
     crowds=(1, 2, 4),
     seconds=2.0,
     responses=12,
 )
-QUICK = QueuePlan(
-    quick=True, rounds=2, takes=2, pending=(100, 500), stored=(500,), crowds=(1, 2), seconds=0.2, responses=2
-)
+QUICK = QueuePlan(quick=True, rounds=2, takes=2, pending=(100, 500), crowds=(1, 2), seconds=0.2, responses=2)
 
 
 def bench_queue(plan: QueuePlan, url: str | None, console: Console) -> QueueResult:
@@ -121,7 +114,6 @@ class _Store:
     def measure(self) -> StoreResult:
         """Everything, in an order in which one figure leaves the table fit for the next."""
         plan, database = self.plan, self.database
-        rates = self._step("rates over stored rows", self._rates)
         accepting = self._step("accepting", lambda: tuple(self._accepting(rows) for rows in (1, ROWS_PER_TAKE)))
         costs = self._step("cost per sample", self._costs)
         crowds: tuple[Crowd, ...] = ()
@@ -142,7 +134,6 @@ class _Store:
             per_sample_ms=costs,
             growth=growth,
             accepting=accepting,
-            rates=rates,
             crowds=crowds,
         )
 
@@ -152,27 +143,6 @@ class _Store:
             connection.execute(delete(samples).where(samples.c.state == State.PENDING))
         self._settle()
         return measure()
-
-    def _rates(self) -> tuple[RateCost, ...]:
-        measured, there = [], 0
-        for level in self.plan.stored:
-            fill_scored(self.database, level - there, DAY)
-            there = level
-            self._settle()
-            costs = [self._read_rate() for _ in range(min(3, self.plan.rounds))]
-            measured.append(RateCost(stored=level, ms=Series.of(costs)))
-        return tuple(measured)
-
-    def _read_rate(self) -> float:
-        end = utc_now() + timedelta(minutes=1)
-        start = end - DAY - timedelta(minutes=10)
-        width_s = int((end - start).total_seconds())
-        stretch = Stretch(tenant="default", start=start, end=end, width_s=width_s, group_by=())
-        started = time.perf_counter()
-        with self.database.read() as connection:
-            counted = read_counted(connection, stretch)
-        make_buckets(Question(stretch=stretch), counted)
-        return (time.perf_counter() - started) * 1_000
 
     def _accepting(self, rows: int) -> Accepting:
         costs = []

@@ -129,9 +129,7 @@ def _store_tables(stores: Sequence[StoreResult]) -> Iterable[str]:
     ]
     yield "What the sidecar's writer pays per sample; samples that arrive together share a commit:\n"
     yield table(("database", "samples in one commit", "ms per sample", "spread"), accepting)
-    rates = [[store.store, f"{rate.stored:,}", *cells(rate.ms)] for store in stores for rate in store.rates]
-    yield "What `GET /hallucination-rate` reads over a day with that many scored samples; it grows with them:\n"
-    yield table(("database", "scored samples", "ms", "spread"), rates)
+    yield "What reading rates costs: [performance/rates.md](performance/rates.md).\n"
 
 
 def _scaling_section(ingest: IngestResult, queue: QueueResult) -> str:
@@ -189,7 +187,7 @@ def _needs_text(given: Costs) -> str:
         "what one core scores; commits = one for each sample if none share, two for each take of "
         f"{given.rows_per_take}, one flush a second for each sidecar:\n\n{table(header, rows)}\n"
         "More than one sidecar needs PostgreSQL. Worker cores are what costs: lower the sampling rate, or give workers "
-        "a GPU, before adding databases. Rates are read from rows, so rows a day bound how fast they answer: see above.\n"
+        "a GPU, before adding databases.\n"
     )
 
 

@@ -110,13 +110,6 @@ class Accepting(Frozen):
     per_sample_ms: Series
 
 
-class RateCost(Frozen):
-    """What is read for `GET /hallucination-rate` over a day that has that many scored samples."""
-
-    stored: int
-    ms: Series
-
-
 class Crowd(Frozen):
     """Several workers at one database, with a scorer that costs nothing."""
 
@@ -132,7 +125,6 @@ class StoreResult(Frozen):
     per_sample_ms: Series  # take, items, finish: everything but the model, for the demo's median response
     growth: tuple[Growth, ...]
     accepting: tuple[Accepting, ...]
-    rates: tuple[RateCost, ...]
     crowds: tuple[Crowd, ...]  # empty for SQLite
 
 

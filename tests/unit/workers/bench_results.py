@@ -12,7 +12,6 @@ from workers.bench.results import (
     Machine,
     ModelCost,
     QueueResult,
-    RateCost,
     Series,
     StoreResult,
 )
@@ -76,7 +75,6 @@ def store_result(name: str, **changes: Any) -> StoreResult:
             Growth(pending=1_000_000, per_sample_ms=series(0.25)),
         ),
         "accepting": (Accepting(rows=1, per_sample_ms=series(2)),),
-        "rates": (RateCost(stored=1_000_000, ms=series(700)),),
         "crowds": (),
     }
     return StoreResult(**values | changes)
