@@ -3,6 +3,9 @@
 import threading
 import time
 from collections.abc import Sequence
+from typing import Protocol
+
+from sqlalchemy import Connection
 
 from models.types import Context, Item, Outcome, Scored, Scorer
 from service.core.clock import utc_now
@@ -25,6 +28,13 @@ from workers.progress import Progress, StoppedError
 
 SLICE_S = 20.0  # of one drain; then the next doorbell or tick goes on
 STORE_RETRY_S = 0.5
+
+
+class GiveBack(Protocol):
+    """Gives rows back that were taken: of one table or the other."""
+
+    def __call__(self, connection: Connection, rows: Sequence[Taken], *, failed: bool) -> None:
+        """Gives them back; unless they failed, the take counts for nothing."""
 
 
 class Pipeline:
@@ -105,53 +115,49 @@ class Pipeline:
             log.warning("rescores_given_up", rows=given_up)
         if not rows:
             return 0
+        finished = self._score(rows, release_rescores)
+        if finished:
+            self._store_again(finished)
+        return len(rows)
+
+    def _store_again(self, finished: Sequence[Finished]) -> None:
+        """Writes once: what the database does not take is scored again when its lease ends."""
+        rows = [row.taken for row in finished]
         try:
-            outcomes = self._scorer.score([_item(row) for row in rows], self._progress.step)
-            finished = [Finished(taken=row, outcome=outcome) for row, outcome in zip(rows, outcomes, strict=True)]
             with self._database.write() as connection:
                 written = finish_rescores(connection, finished, self._by, utc_now())
-        except StoppedError:
-            self._release_again(rows, failed=False)
         except StoreUnavailableError:
-            log.warning("rescore_failed", rows=len(rows))  # their lease ends by itself
-        except Exception as error:  # noqa: BLE001 - the rows' boundary: tried again alone, then given up
-            log.error("rescore_failed", error=where(error), seqs=[row.seq for row in rows])
-            self._release_again(rows, failed=True)
+            log.warning("rescore_failed", rows=len(rows))
+        except Exception as error:  # noqa: BLE001 - the database refuses a row: each is tried again alone
+            self._fail(rows, error, release_rescores)
         else:
             self._metrics.rescored.labels("scored").inc(written)
             self._metrics.rescored.labels("no_score").inc(len(rows) - written)
-        return len(rows)
+            self._metrics.pairs.inc(sum(row.outcome.pairs for row in finished if isinstance(row.outcome, Scored)))
 
-    def _release_again(self, rows: Sequence[Taken], *, failed: bool) -> None:
-        try:
-            with self._database.write() as connection:
-                release_rescores(connection, rows, failed=failed)
-        except StoreUnavailableError:
-            log.warning("release_failed", rows=len(rows))
-
-    def _score(self, rows: Sequence[Taken]) -> list[Finished]:
+    def _score(self, rows: Sequence[Taken], give_back: GiveBack = release) -> list[Finished]:
         started = time.perf_counter()
         try:
             outcomes = self._scorer.score([_item(row) for row in rows], self._progress.step)
             finished = [Finished(taken=row, outcome=outcome) for row, outcome in zip(rows, outcomes, strict=True)]
         except StoppedError:
-            self._release(rows, failed=False)
+            self._release(rows, give_back, failed=False)
             return []
         except Exception as error:  # noqa: BLE001 - the row's boundary: recorded, and tried again alone
-            self._fail(rows, error)
+            self._fail(rows, error, give_back)
             return []
         self._observe("score", started)
         return finished
 
-    def _fail(self, rows: Sequence[Taken], error: Exception) -> None:
+    def _fail(self, rows: Sequence[Taken], error: Exception, give_back: GiveBack = release) -> None:
         self._metrics.failures.labels(type(error).__name__).inc()
         log.error("score_failed", error=where(error), seqs=[row.seq for row in rows], alone=rows[0].alone)
-        self._release(rows, failed=True)
+        self._release(rows, give_back, failed=True)
 
-    def _release(self, rows: Sequence[Taken], *, failed: bool) -> None:
+    def _release(self, rows: Sequence[Taken], give_back: GiveBack, *, failed: bool) -> None:
         try:
             with self._database.write() as connection:
-                release(connection, rows, failed=failed)
+                give_back(connection, rows, failed=failed)
         except StoreUnavailableError:
             log.warning("release_failed", rows=len(rows))  # their lease ends by itself
 
