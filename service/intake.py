@@ -76,7 +76,7 @@ class Intake:
             forced=forced,
             scale=self._watch.situation.scales.get(tenant, 1.0),
         )
-        claimed = submission.sampling if in_force.policy.sampling.client_side else None
+        claimed = submission.sampling if in_force.policy.clients_decide else None
         if claimed and claimed.policy_version != in_force.version:
             decision = _decided_by_client(claimed)
         row: NewSample | None = None

@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+
+from sqlalchemy import Connection
 
 from service.core.budget import Spent, allowed_scale
 from service.core.clock import utc_now
@@ -11,6 +13,7 @@ from service.core.errors import AssayError
 from service.core.log import log, where
 from service.core.policy import DEFAULT_STRATUM, Policy, Signal
 from service.core.signals import DISLIKED_FOR, Situation
+from service.core.store.removal import next_tenant
 from service.core.store.rollups import floor
 from service.core.store.situation import count_chosen, note_releases, read_arrivals, read_disliked, read_releases
 
@@ -31,12 +34,14 @@ class Watch:
         self._releases: set[tuple[str, str]] = set()  # noted already, or about to be
         self._new: set[tuple[str, str]] = set()
         self._tenants: set[str] = set()
+        self._knows_tenants = False  # those in the database
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
-        """Starts reading."""
+        """Reads once, so that no submission meets a budget unknown, and then again and again."""
+        self._look_safely()
         self._thread.start()
 
     def stop(self) -> None:
@@ -56,50 +61,73 @@ class Watch:
                 self._new.add((tenant, release))
 
     def _run(self) -> None:
-        while True:
+        while not self._stop.wait(self._every_s):
+            self._look_safely()
+
+    def look(self) -> None:
+        """Reads what the policy in force needs. Raises StoreUnavailableError."""
+        for part in self._parts():
+            part()
+
+    def _parts(self) -> tuple[Callable[[], None], ...]:
+        return (self._read_scales, self._note_new, self._read_signals)
+
+    def _look_safely(self) -> None:
+        """What one part cannot do hinders no other: budgets above all."""
+        for part in self._parts():
             try:
-                self.look()
+                part()
             except AssayError as error:
                 log.warning("watch_failed", error=error.code)
             except Exception as error:  # noqa: BLE001 - the thread must live: what was known stays
                 log.error("watch_failed", error=where(error))
-            if self._stop.wait(self._every_s):
-                return
 
-    def look(self) -> None:
-        """Reads what the policy in force needs. Raises StoreUnavailableError."""
+    def _read_scales(self) -> None:
         policy, now = self._policy(), utc_now()
-        self._note_new()
-        wanted = {signal for rule in policy.sampling.rules for signal in rule.signals}
-        if policy.sampling.budget is None and not wanted & {Signal.NEW_RELEASE, Signal.NEGATIVE_FEEDBACK}:
-            self.situation = Situation()
-            return
-        known = self.situation
-        with self._database.read() as connection:
-            since = now - timedelta(hours=policy.sampling.signals.new_release_hours)
-            first_seen = read_releases(connection, since) if Signal.NEW_RELEASE in wanted else {}
-            disliked = (
-                read_disliked(connection, now - DISLIKED_FOR) if Signal.NEGATIVE_FEEDBACK in wanted else frozenset()
-            )
-            scales = {}
-            if policy.sampling.budget is not None:
-                for tenant in sorted(self._tenants):
+        budget = policy.sampling.budget
+        scales: dict[str, float] = {}
+        if budget is not None:
+            rates = rates_by_stratum(policy)
+            with self._database.read() as connection:
+                for tenant in sorted(self._all_tenants(connection)):
                     arrivals = read_arrivals(connection, tenant, now)
-                    spending = policy.sampling.budget.of(tenant)
+                    spending = budget.of(tenant)
                     begin = floor(now, spending.period_s)
                     spent = Spent(
                         samples=count_chosen(connection, tenant, begin, now),
-                        wanted_per_s=sum(
-                            arrivals.get(name, 0.0) * rate for name, rate in rates_by_stratum(policy).items()
-                        ),
+                        wanted_per_s=sum(arrivals.get(name, 0.0) * rate for name, rate in rates.items()),
                         left_s=spending.period_s - (now - begin).total_seconds(),
                     )
                     scales[tenant] = allowed_scale(spending.most, spent)
-        self.situation = Situation(first_seen=first_seen, disliked=disliked, scales=scales)
+        known = self.situation.scales
+        self.situation = replace(self.situation, scales=scales)
         for tenant, scale in scales.items():
-            if (scale < 1) is not (known.scales.get(tenant, 1.0) < 1):
+            if (scale < 1) is not (known.get(tenant, 1.0) < 1):
                 event = "budget_lowers_sampling" if scale < 1 else "budget_leaves_sampling"
                 log.info(event, tenant=tenant, scale=round(scale, 4))
+
+    def _all_tenants(self, connection: Connection) -> set[str]:
+        """Those that sent something to this process, and those that are known from before it."""
+        if not self._knows_tenants:
+            tenant = ""
+            while (found := next_tenant(connection, tenant)) is not None:
+                self._tenants.add(found)
+                tenant = found
+            self._knows_tenants = True
+        return self._tenants.copy()
+
+    def _read_signals(self) -> None:
+        policy = self._policy()
+        wanted = {signal for rule in policy.sampling.rules for signal in rule.signals}
+        nothing = Situation()
+        first_seen, disliked = nothing.first_seen, nothing.disliked
+        if wanted & {Signal.NEW_RELEASE, Signal.NEGATIVE_FEEDBACK}:
+            with self._database.read() as connection:
+                if Signal.NEW_RELEASE in wanted:
+                    first_seen = read_releases(connection)
+                if Signal.NEGATIVE_FEEDBACK in wanted:
+                    disliked = read_disliked(connection, utc_now() - DISLIKED_FOR)
+        self.situation = replace(self.situation, first_seen=first_seen, disliked=disliked)
 
     def _note_new(self) -> None:
         with self._lock:

@@ -13,7 +13,7 @@ from service.core.db import Database
 from service.core.errors import StoreUnavailableError
 from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
-from service.core.store.rescoring import any_rescores, drop_done, finish_rescores, release_rescores, take_rescores
+from service.core.store.rescoring import any_rescores, finish_rescores, give_up, release_rescores, take_rescores
 from service.core.store.scores import ScoredBy
 from service.core.store.taking import (
     Finished,
@@ -105,20 +105,23 @@ class Pipeline:
     def _round_again(self, *, alone: bool) -> int:
         """Scores samples again that were asked for; what fails keeps its old scores."""
         with self._database.read() as connection:
-            if not any_rescores(connection):
+            if not any_rescores(connection, self._by.fingerprint):
                 return 0
         with self._database.write() as connection:
-            given_up = 0 if alone else drop_done(connection, self._by)
-            rows = take_rescores(connection, self._limits, alone=alone)
+            given_up = 0 if alone else give_up(connection, self._by.fingerprint)
+            rows = take_rescores(connection, self._limits, self._by.fingerprint, alone=alone)
         if given_up:
             self._metrics.rescored.labels("given_up").inc(given_up)
             log.warning("rescores_given_up", rows=given_up)
         if not rows:
             return 0
-        finished = self._score(rows, release_rescores)
+        finished = self._score(rows, self._release_again)
         if finished:
             self._store_again(finished)
         return len(rows)
+
+    def _release_again(self, connection: Connection, rows: Sequence[Taken], *, failed: bool) -> None:
+        release_rescores(connection, rows, self._by.fingerprint, failed=failed)
 
     def _store_again(self, finished: Sequence[Finished]) -> None:
         """Writes once: what the database does not take is scored again when its lease ends."""
@@ -129,7 +132,7 @@ class Pipeline:
         except StoreUnavailableError:
             log.warning("rescore_failed", rows=len(rows))
         except Exception as error:  # noqa: BLE001 - the database refuses a row: each is tried again alone
-            self._fail(rows, error, release_rescores)
+            self._fail(rows, error, self._release_again)
         else:
             self._metrics.rescored.labels("scored").inc(written)
             self._metrics.rescored.labels("no_score").inc(len(rows) - written)

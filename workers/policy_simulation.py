@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from service.core.budget import lowered
 from service.core.estimate import effective_n
@@ -19,6 +20,7 @@ class Past:
     fields: Mapping[str, str]
     weight: float  # submissions that it stands for
     flagged: bool | None  # None: not scored
+    received_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

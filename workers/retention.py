@@ -1,6 +1,7 @@
 """Retention: what is older than the policy allows goes, a little at each tick. One worker at a time does it."""
 
 import time
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import PolicyInvalidError
 from service.core.log import log
-from service.core.metrics import WorkerMetrics
+from service.core.metrics import WorkerMetrics, count_kinds
 from service.core.policy import read_policy
 from service.core.privacy import Privacy, Terms
 from service.core.purge import purge
@@ -45,9 +46,10 @@ class Retention:
             done, more = self._remove()
         if not more:
             self._next_at = time.monotonic() + self._rest_s
-        if done.samples:
-            self._count(done)
-        if done.samples or self._privacy.of("").store_text is not StoreText.FULL or self._privacy.tenants:
+        if done:
+            count_kinds(self._metrics.removed, asdict(done))
+            log.info("retention_removed", **asdict(done))
+        if done or self._privacy.of("").store_text is not StoreText.FULL or self._privacy.tenants:
             self._database.fold_log()
         return done
 
@@ -82,11 +84,6 @@ class Retention:
     def _next_tenant(self) -> str | None:
         with self._database.read() as connection:
             return next_tenant(connection, self._tenant)
-
-    def _count(self, done: Removed) -> None:
-        for kind, number in (("samples", done.samples), ("texts", done.texts), ("ended", done.ended)):
-            self._metrics.removed.labels(kind).inc(number)
-        log.info("retention_removed", samples=done.samples, texts=done.texts, ended=done.ended)
 
 
 def due_removals(tenant: str, terms: Terms, now: datetime) -> list[Removal]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from service.core.clock import EPOCH
 from service.core.compare_schemas import ChangeAnswer, CompareAnswer, GroupChangeAnswer, SideAnswer, SplitAnswer
 from service.core.comparison import DELTA, MOVER, Change, Side, difference, split
 from service.core.correction import Corrected
@@ -101,17 +102,24 @@ def _sides(
     for name, value in (("first", asked.first), ("second", asked.second)):
         if value is not None:
             raise QueryInvalidError("Say of which `dimension`.", field=name)
+    return (_baseline(asked, stretch, now), {}), (stretch, {})
+
+
+def _baseline(asked: CompareQuery, stretch: Stretch, now: datetime) -> Stretch:
+    """The time that was named, or as long a one right before."""
     if (asked.baseline_start is None) is not (asked.baseline_to is None):
         missing = "baseline_from" if asked.baseline_start is None else "baseline_to"
         raise QueryInvalidError("Give both ends of the baseline, or neither.", field=missing)
-    if asked.baseline_start is None:  # as long, and right before
-        before = replace(stretch, start=stretch.start - (stretch.end - stretch.start), end=stretch.start)
-        return (_on_whole(before, now), {}), (stretch, {})
+    if asked.baseline_start is None:
+        length = stretch.end - stretch.start
+        if stretch.start - EPOCH < length:
+            raise QueryInvalidError("There is no time as long before it. Name the baseline.", field="baseline_from")
+        return _on_whole(replace(stretch, start=stretch.start - length, end=stretch.start), now)
     baseline = replace(
         asked.query, start=asked.baseline_start, to=asked.baseline_to, window=None, granularity=None, group_by=None
     )
     try:
-        return (_whole(read_stretch(baseline, now)), {}), (stretch, {})
+        return _whole(read_stretch(baseline, now))
     except QueryInvalidError as error:
         raise QueryInvalidError(error.detail, field=f"baseline_{error.field}") from None
 

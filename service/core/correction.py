@@ -21,6 +21,7 @@ from service.core.intervals import interval
 
 METHOD = "two-phase-greg-wilson"
 BORROWED = "two-phase-greg-wilson, the scorer's errors as in a wider window"
+MOST_OF_IT = 0.5  # of what was scored; labels that stand for less speak of another time, which is borrowing
 MIN_LABELS = 30.0  # effective labels below which there is no estimate
 _LEVERAGE = 0.9  # a label that carries the line alone has a leverage of 1, and no residual to show for it
 
@@ -89,12 +90,12 @@ class Line:
         missed = label.y - self.a * label.m - self.b * label.f
         return missed / (1 - min(self._leverage(label), _LEVERAGE))
 
-    def pull(self, label: Labelled, mean: float) -> float:
-        """How much a label's weighted residual moves the line at this mean prediction per unit."""
+    def pulls(self, mean: float) -> tuple[float, float]:
+        """How much the weighted sums of residuals, and of residuals x f / m, move the line at this mean prediction."""
         determinant = self.mm * self.ff - self.mf**2
         if determinant <= 0:
-            return label.m / self.mm
-        return (label.m * (self.ff - mean * self.mf) + label.f * (mean * self.mm - self.mf)) / determinant
+            return 1 / self.mm, 0.0
+        return (self.ff - mean * self.mf) / determinant, (mean * self.mm - self.mf) / determinant
 
     def _leverage(self, label: Labelled) -> float:
         weight = label.weight / label.m
@@ -119,24 +120,58 @@ def correct(
     return _corrected(predicted, line, rate, _variance(predicted, labels, line, rate, estimand), labels, confidence)
 
 
-def borrow(predicted: Predicted, own: Sequence[Labelled], others: Sequence[Labelled], confidence: float) -> Corrected:
-    """The rate where the labels of its own are too few, by the line through those of a wider window.
+def coverage(predicted: Predicted, labels: Sequence[Labelled]) -> float:
+    """The share of what was scored that the labels stand for, estimated; far from 1 where much was never drawn."""
+    return sum(label.weight * label.m for label in labels) / predicted.m if predicted.m > 0 else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lender:
+    """What the labels of a wider window say of the scorer: a line, and how sure it is."""
+
+    labels: Sequence[Labelled]
+    line: Line
+    effective: float
+    mm: float  # sums over clusters of products of M and F, the weighted residuals times m / m and f / m
+    mf: float
+    ff: float
+
+
+def lend(labels: Sequence[Labelled]) -> Lender:
+    """Fits the line of a wider window, once for all that borrow it."""
+    line = fit(labels)
+    clusters: dict[object, tuple[float, float]] = {}
+    for position, label in enumerate(labels):
+        key = label.cluster if label.cluster is not None else position
+        m, f = clusters.get(key, (0.0, 0.0))
+        residual = label.weight * line.residual(label)
+        clusters[key] = (m + residual, f + residual * label.f / label.m)
+    return Lender(
+        labels=labels,
+        line=line,
+        effective=effective_labels(labels),
+        mm=sum(m * m for m, _ in clusters.values()),
+        mf=sum(m * f for m, f in clusters.values()),
+        ff=sum(f * f for _, f in clusters.values()),
+    )
+
+
+def borrow(predicted: Predicted, own: Sequence[Labelled], lender: Lender | None, confidence: float) -> Corrected:
+    """The rate where the labels of its own are too few, or stand for too little, by the line of a wider window.
 
     It takes for granted that the scorer errs here as it does there: in another time of the same group, never in another
     group, where it may err quite otherwise. Its variance has two parts: of the scorer's rate here, and of the line (the
     sandwich estimator; White 1980).
     """
     needed = too_few(own)
-    if effective_labels(others) < MIN_LABELS or predicted.m <= 0:
+    if lender is None or lender.effective < MIN_LABELS or predicted.m <= 0:
         return needed
-    line, mean = fit(others), predicted.f / predicted.m
+    mean = predicted.f / predicted.m
     here = max(predicted.ff - 2 * mean * predicted.fm + mean * mean * predicted.mm, 0.0) / predicted.m**2
-    clusters: dict[object, float] = defaultdict(float)
-    for position, label in enumerate(others):
-        key = label.cluster if label.cluster is not None else position
-        clusters[key] += label.weight / label.m * line.residual(label) * line.pull(label, mean)
-    variance = line.b**2 * here + sum(each * each for each in clusters.values())
-    found = _corrected(predicted, line, line.at(mean), variance, others, confidence)
+    by_m, by_f = lender.line.pulls(mean)
+    there = by_m**2 * lender.mm + 2 * by_m * by_f * lender.mf + by_f**2 * lender.ff
+    variance = lender.line.b**2 * here + max(there, 0.0)
+    found = _corrected(predicted, lender.line, lender.line.at(mean), variance, lender.labels, confidence)
     return replace(found, n_labels=needed.n_labels, labels_needed=needed.labels_needed, method=BORROWED, borrowed=True)
 
 

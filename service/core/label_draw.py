@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+CENSUS = 1e300  # the cutoff where all were drawn because so many were wanted: each had the probability 1
 FLOOR = 0.2  # of the standard deviation, whose most is 0.5
 HEAVY = 20.0  # a weight over this counts as this: sizes stay within (0, 0.5]
 MOST = 0.5  # the most that a size can be
@@ -33,13 +34,16 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pool:
-    """A day's samples in order of their positions, as far as they were read."""
+    """A part's samples in order of their positions, as far as they were read; without those that are tasks already.
+
+    A part is closed: what was received in it is all there, so that the draw is of all of it.
+    """
 
     day: int
+    part: int
     cutoff: float  # so far
     candidates: Sequence[Candidate]
     read_to: float  # every sample with a position below it was read; 1 or more: all were
-    read: int  # samples, with those that are tasks already
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +51,7 @@ class Drawn:
     """What a draw adds."""
 
     cutoff: float  # of every pool, where it was lower
-    tasks: Sequence[tuple[int, Candidate]]  # day and sample
+    tasks: Sequence[tuple[Pool, Candidate]]
 
 
 def size_of(score: float, inclusion_probability: float) -> float:
@@ -58,19 +62,17 @@ def size_of(score: float, inclusion_probability: float) -> float:
 def draw(pools: Sequence[Pool], wanted: int) -> Drawn:
     """The next samples of all pools in order of u / q: `wanted` of them, or as many as can be told from what was read.
 
-    Samples below a pool's cutoff that are no task yet, having been scored since, are passed as candidates again: they
-    come along, since their probability says that they belong.
+    A sample below its pool's cutoff that is no task yet, having come very late, comes along: its probability says that
+    it belongs.
     """
     # One that was not read has a position of at least `read_to`, and a size of at most MOST.
     known = min((pool.read_to / MOST for pool in pools if pool.read_to < 1), default=math.inf)
     ahead = sorted(c.ratio for pool in pools for c in pool.candidates if c.ratio >= pool.cutoff)
-    # Where all are drawn, what these days still bring is not drawn without limit.
-    last = math.nextafter(ahead[-1], math.inf) if ahead else 0.0
     # The first ratio left out; those that are as high as the last one wanted come along.
-    following = next((ratio for ratio in ahead[wanted:] if ratio > ahead[wanted - 1]), last)
+    following = next((ratio for ratio in ahead[wanted:] if ratio > ahead[wanted - 1]), CENSUS)
     cutoff = min(following, known)
     tasks = [
-        (pool.day, candidate)
+        (pool, candidate)
         for pool in pools
         for candidate in pool.candidates
         if candidate.ratio < max(cutoff, pool.cutoff)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from service.core.clock import UtcTime
@@ -65,14 +66,25 @@ labels = Table(
         "sample_seq", "claim_start", "claim_end", "annotator", "kind", "identifier", name="uq_labels_target"
     ),
     Index("ix_labels_day", "tenant", "day"),
+    Index(
+        "ix_labels_comment",
+        "tenant",
+        "day",
+        sqlite_where=text("comment IS NOT NULL"),
+        postgresql_where=text("comment IS NOT NULL"),
+    ),
 )
 
-# How far a day's samples have been drawn: all of them with position / size below `cutoff` are tasks.
+# How far the samples of a part of a day have been drawn: all of them with position / size below `cutoff` are tasks. A part
+# is closed: all that was received in it had ended when it was made, so what belongs to it is known.
 label_pools = Table(
     "label_pools",
     metadata,
     Column("tenant", String(64), primary_key=True),
     Column("day", Integer, primary_key=True, autoincrement=False),  # since 1970, UTC, of receipt
+    Column("part", Integer, primary_key=True, autoincrement=False),  # of the day, from 0
+    Column("begin", UtcTime, nullable=False),  # of receipt, inclusive
+    Column("until", UtcTime, nullable=False),  # exclusive
     Column("cutoff", Float, nullable=False),
 )
 
@@ -83,6 +95,7 @@ label_tasks = Table(
     Column("sample_seq", Key, ForeignKey("samples.seq"), primary_key=True, autoincrement=False),
     Column("tenant", String(64), nullable=False),
     Column("day", Integer, nullable=False),
+    Column("part", Integer, nullable=False),
     Column("size", Float, nullable=False),
     Column("ratio", Float, nullable=False),  # position / size: tasks are handed out in this order
     Column("twice", Boolean, nullable=False),  # two people are to label it, neither seeing what the other said
@@ -106,4 +119,11 @@ feedback = Table(
     Column("received_at", UtcTime, nullable=False),
     UniqueConstraint("tenant", "sample_id", "trace_id", "identifier"),
     Index("ix_feedback_received", "tenant", "received_at"),
+    Index(
+        "ix_feedback_comment",
+        "tenant",
+        "received_at",
+        sqlite_where=text("comment IS NOT NULL"),
+        postgresql_where=text("comment IS NOT NULL"),
+    ),
 )

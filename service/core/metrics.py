@@ -1,8 +1,17 @@
 """Prometheus metrics: prefix and unit in the name, closed label sets; a set of them per process, none global."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+REMOVED = "Removals: samples, of these with texts, of these ended; comments."
+
+
+def count_kinds(counter: Counter, numbers: Mapping[str, int]) -> None:
+    """Counts each kind up by its number."""
+    for kind, number in numbers.items():
+        counter.labels(kind).inc(number)
 
 
 class SidecarMetrics:
@@ -37,9 +46,7 @@ class SidecarMetrics:
         self.store_failures = Counter(
             "assay_store_failures_total", "Transactions that the database failed.", ["operation"], registry=r
         )
-        self.removed = Counter(
-            "assay_removed_total", "Removals: samples, of these with texts, of these ended.", ["kind"], registry=r
-        )
+        self.removed = Counter("assay_removed_total", REMOVED, ["kind"], registry=r)
         self.doorbell = Counter("assay_doorbell_total", "Rings of the doorbell by result.", ["result"], registry=r)
         self.unflushed = Gauge(
             "assay_ledger_unflushed_submissions", "Unsampled counts not yet in the database.", registry=r
@@ -62,9 +69,7 @@ class WorkerMetrics:
         )
         self.failures = Counter("assay_score_failures_total", "Takes that failed.", ["error"], registry=r)
         self.given_up = Counter("assay_given_up_samples_total", "Rows unscored after failing alone.", registry=r)
-        self.removed = Counter(
-            "assay_removed_total", "Removals: samples, of these with texts, of these ended.", ["kind"], registry=r
-        )
+        self.removed = Counter("assay_removed_total", REMOVED, ["kind"], registry=r)
         self.pairs = Counter("assay_pairs_total", "Pairs that decided a claim.", registry=r)
         self.stage = Histogram(
             "assay_stage_seconds", "Time per take and stage.", ["stage"], buckets=LATENCY_BUCKETS_S, registry=r

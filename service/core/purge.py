@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from service.core.clock import utc_now
 from service.core.db import Database
-from service.core.store.feedback import remove_feedback
+from service.core.store.comments import remove_comments
 from service.core.store.removal import Removal, Removed, remove_batch
 
 BATCH_ROWS = 200  # of one transaction, so that nobody waits long for it
@@ -14,11 +14,13 @@ REST_S = 0.03  # between two, so that others get their turn: SQLite knows no que
 
 def purge(database: Database, removal: Removal) -> Iterator[Removed]:
     """Yields what each batch removed; ends when nothing is left. Raises StoreUnavailableError."""
-    whole = removal.session_id is None and removal.sample_id is None
-    while whole:
+    # First: with its row, a sample loses what its comments are found by.
+    while True:
         with database.write() as connection:
-            if remove_feedback(connection, removal, BATCH_ROWS) < BATCH_ROWS:
-                break
+            comments = remove_comments(connection, removal, BATCH_ROWS)
+        if comments == 0:
+            break
+        yield Removed(comments=comments)
         time.sleep(REST_S)
     while True:
         with database.write() as connection:

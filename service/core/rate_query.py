@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from service.core.duration import before, parse_duration
+from service.core.clock import EPOCH
+from service.core.duration import parse_duration
 from service.core.errors import QueryInvalidError
 from service.core.estimate import Estimand
 from service.core.store.rates import DIMENSIONS, Stretch, Unit
@@ -37,7 +38,7 @@ def read_stretch(query: RateQuery, now: datetime) -> Stretch:
     if query.start is not None:
         begin = _time(query.start, "from")
     else:
-        begin = before(end, parse_duration("24h" if query.window is None else query.window, "window"), "window")
+        begin = max(EPOCH, end - parse_duration("24h" if query.window is None else query.window, "window"))
     minutes_from = floor(now - MINUTES_KEPT, HOUR_S)
     begin = floor(begin, MINUTE_S if begin >= minutes_from else HOUR_S)
     end = _ceil(end, MINUTE_S if end > minutes_from else HOUR_S)

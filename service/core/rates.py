@@ -5,7 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from service.core.correction import MIN_LABELS, Corrected, Labelled, Predicted, borrow, correct, effective_labels
+from service.core.correction import (
+    MIN_LABELS,
+    MOST_OF_IT,
+    Corrected,
+    Labelled,
+    Lender,
+    Predicted,
+    borrow,
+    correct,
+    coverage,
+    effective_labels,
+    lend,
+)
 from service.core.estimate import Cell, Estimand, Estimate, bounds, estimate, left_open, responses
 from service.core.store.clusters import Clustered, Series
 from service.core.store.labelled import LabelledRow, Labels
@@ -75,6 +87,7 @@ def make_buckets(question: Question, counted: Counted, known: Known | None = Non
     """One bucket per time, group and fingerprint that has any submission; in order of these."""
     known = known or Known()
     labelled = _labelled(known)
+    lenders = _lenders(labelled)
     state_rows: dict[Spot, list[StateRow]] = defaultdict(list)
     score_rows: dict[Spot, dict[str, list[ScoreRow]]] = defaultdict(lambda: defaultdict(list))
     for state in counted.states:
@@ -84,7 +97,7 @@ def make_buckets(question: Question, counted: Counted, known: Known | None = Non
     buckets = []
     for place in sorted(state_rows):
         for fingerprint, rows in _series(score_rows, place):
-            assembly = _Assembly(question, place, fingerprint, known, labelled)
+            assembly = _Assembly(question, place, fingerprint, known, labelled, lenders)
             buckets.append(assembly.bucket(state_rows[place], rows))
     return buckets
 
@@ -102,6 +115,7 @@ class _Assembly:
     fingerprint: str | None
     known: Known
     labelled: Mapping[Series, list[Labelled]]
+    lenders: Mapping[tuple[tuple[str, ...], str], Lender]  # by group and fingerprint
 
     def bucket(self, states: list[StateRow], rows: list[ScoreRow]) -> Bucket:
         question, stretch = self.question, self.question.stretch
@@ -129,15 +143,11 @@ class _Assembly:
     def _hallucination(self, rows: list[ScoreRow], cells: list[Cell], clustered: Clustered | None) -> Corrected:
         predicted = _predicted(rows, cells, self.question, clustered)
         own = self.labelled.get((*self.place, self.fingerprint or ""), [])
-        if effective_labels(own) >= MIN_LABELS:
+        if effective_labels(own) >= MIN_LABELS and coverage(predicted, own) >= MOST_OF_IT:
             return correct(predicted, own, self.question.confidence, self.question.estimand)
-        others = [
-            label
-            for (_, group, fingerprint), held in self.labelled.items()
-            if (group, fingerprint) == (self.place[1], self.fingerprint)
-            for label in held
-        ]
-        return borrow(predicted, own, others, self.question.confidence)
+        return borrow(
+            predicted, own, self.lenders.get((self.place[1], self.fingerprint or "")), self.question.confidence
+        )
 
 
 def _labelled(known: Known) -> Mapping[Series, list[Labelled]]:
@@ -147,6 +157,14 @@ def _labelled(known: Known) -> Mapping[Series, list[Labelled]]:
             series = (row.bucket, row.group, row.fingerprint)
             found[series].append(_label(row, known, series))
     return found
+
+
+def _lenders(labelled: Mapping[Series, list[Labelled]]) -> Mapping[tuple[tuple[str, ...], str], Lender]:
+    """Of each group and fingerprint, what its labels of all times say of the scorer."""
+    found: dict[tuple[tuple[str, ...], str], list[Labelled]] = defaultdict(list)
+    for (_, group, fingerprint), held in labelled.items():
+        found[group, fingerprint] += held
+    return {key: lend(held) for key, held in found.items()}
 
 
 def _label(row: LabelledRow, known: Known, series: Series) -> Labelled:

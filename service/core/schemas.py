@@ -182,6 +182,7 @@ class RemovedAnswer(BaseModel):
     samples: int  # changed
     texts_removed: int  # of these, had texts, or digests of them, until now
     ended: int  # of these, were pending; now `unscored`, and never scored
+    comments_removed: int  # on these samples and their answers; with `rows`, end users' feedback as a whole
     complete: bool  # false: there is more; send the same request again
 
 

@@ -256,15 +256,18 @@ api_keys = Table(
     Column("revoked_at", UtcTime),
 )
 
-# Scored samples that are to be scored again by the scorer of now. A row goes when it is done.
+# Scored samples that are to be scored again by another scorer. A row goes when it is done.
 rescores = Table(
     "rescores",
     metadata,
+    Column("fingerprint", String(64), primary_key=True),  # of the scorer that is to do it; others leave it alone
     Column("sample_seq", Key, ForeignKey("samples.seq"), primary_key=True, autoincrement=False),
     Column("tenant", String(64), nullable=False),
     Column("requested_at", UtcTime, nullable=False),
     Column("attempt", Integer, nullable=False),  # the fencing token; a row that was taken before goes alone
     Column("lease_until", UtcTime),
+    Index("ix_rescores_attempt", "fingerprint", "attempt"),
+    Index("ix_rescores_sample", "sample_seq"),
 )
 
 # When each release was first seen, for the signal `new_release`.

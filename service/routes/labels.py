@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.core.agreement import agreement
 from service.core.clock import EPOCH, utc_now
-from service.core.duration import before, parse_duration
+from service.core.duration import parse_duration
 from service.core.errors import LabelTargetUnknownError, QueryInvalidError
 from service.core.keys import Scope
 from service.core.label_schemas import (
@@ -24,7 +24,8 @@ from service.core.label_schemas import (
 )
 from service.core.payload import parse_labels
 from service.core.rate_query import read_confidence
-from service.core.store.labels import HELD, Asked, NewLabel, UnknownTarget, draw_tasks, hand_out, upsert_labels
+from service.core.store.drawing import draw_tasks
+from service.core.store.labels import HELD, Asked, NewLabel, UnknownTarget, hand_out, upsert_labels
 from service.core.store.samples import StoredSample, read_sample_of
 from service.core.store.votes import read_votes
 from service.routes.problem import FAILURES, PROBLEM, READ_FAILURES
@@ -97,7 +98,8 @@ def next_label(
 ) -> LabelNextAnswer:
     """What to label next: drawn with a known probability, more often where a label changes more.
 
-    A share of the tasks goes to two people, neither of whom sees what the other or the scorer said.
+    A share of the tasks goes to two people, neither of whom sees what the other or the scorer said. A sample can be drawn
+    once all that came before it has been scored, half a minute after its receipt at the earliest.
     """
     refuse_unknown(request, {"annotator", "window"})
     if annotator is None or re.fullmatch(ANNOTATOR, annotator) is None:
@@ -105,19 +107,24 @@ def next_label(
             "Say who is going to label: 1 to 100 letters, digits and . _ @ + - in ASCII.", field="annotator"
         )
     now = utc_now()
-    start = before(now, parse_duration(window, "window"), "window")
+    start = now - parse_duration(window, "window")
     asked = Asked(
         tenant=caller.tenant, annotator=annotator, first_day=(start - EPOCH).days, last_day=(now - EPOCH).days
     )
     if asked.last_day - asked.first_day > 92:  # noqa: PLR2004 - stated in the message
         raise QueryInvalidError("Must be at most 92 days.", field="window")
     twice = sidecar.intake.policy.policy.labels.twice
+    stored = _hand_out(sidecar, asked, now)
+    if stored is None:
+        draw_tasks(sidecar.database, asked, DRAWN_AT_ONCE, now, twice)
+        stored = _hand_out(sidecar, asked, now)
+    return LabelNextAnswer(task=None if stored is None else _task(stored, now))
+
+
+def _hand_out(sidecar: Sidecar, asked: Asked, now: datetime) -> StoredSample | None:
     with sidecar.database.write() as connection:
         seq = hand_out(connection, asked, now)
-        if seq is None and draw_tasks(connection, asked, DRAWN_AT_ONCE, now, twice):
-            seq = hand_out(connection, asked, now)
-        stored = None if seq is None else read_sample_of(connection, seq)
-    return LabelNextAnswer(task=None if stored is None else _task(stored, now))
+        return None if seq is None else read_sample_of(connection, seq)
 
 
 def _task(stored: StoredSample, now: datetime) -> LabelTaskAnswer:
@@ -149,7 +156,7 @@ def label_agreement(
     """How far people agree who labelled the same responses or claims: the ceiling of what any scorer can reach."""
     refuse_unknown(request, {"window", "confidence"})
     now, level = utc_now(), read_confidence(confidence)
-    start = before(now, parse_duration(window, "window"), "window")
+    start = now - parse_duration(window, "window")
     with sidecar.database.read() as connection:
         found = agreement(read_votes(connection, caller.tenant, start, now), level)
     return AgreementAnswer(

@@ -1,14 +1,16 @@
 """Samples removed on request: texts, or all that names anyone. Rates stay as they were."""
 
 import time
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
 from service.core.clock import utc_now
-from service.core.duration import before, parse_duration
+from service.core.duration import parse_duration
 from service.core.errors import QueryInvalidError, SampleUnknownError
 from service.core.log import log
+from service.core.metrics import count_kinds
 from service.core.purge import purge
 from service.core.schemas import RemovedAnswer
 from service.core.store.removal import By, Depth, Removal, Removed
@@ -51,7 +53,7 @@ def delete_samples(  # noqa: PLR0913, PLR0917 - one argument a query parameter
         depth=_depth(rows),
         by=By.REQUEST,
         session_id=session_id,
-        before=before(now, parse_duration(older_than, "older_than"), "older_than") if older_than else None,
+        before=now - parse_duration(older_than, "older_than") if older_than else None,
     )
     return _remove(sidecar, removal)
 
@@ -96,9 +98,14 @@ def _remove(sidecar: Sidecar, removal: Removal) -> RemovedAnswer:
         if time.monotonic() > deadline:
             complete = False
             break
-    if done.samples:
+    if done:
         sidecar.database.fold_log()
-        for kind, number in (("samples", done.samples), ("texts", done.texts), ("ended", done.ended)):
-            sidecar.metrics.removed.labels(kind).inc(number)
-        log.info("texts_removed", tenant=removal.tenant, depth=removal.depth.value, samples=done.samples)
-    return RemovedAnswer(samples=done.samples, texts_removed=done.texts, ended=done.ended, complete=complete)
+        count_kinds(sidecar.metrics.removed, asdict(done))
+        log.info("texts_removed", tenant=removal.tenant, depth=removal.depth.value, **asdict(done))
+    return RemovedAnswer(
+        samples=done.samples,
+        texts_removed=done.texts,
+        ended=done.ended,
+        comments_removed=done.comments,
+        complete=complete,
+    )

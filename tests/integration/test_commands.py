@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from models.load import ScorerConfig, load_scorer
 from models.types import Outcome
 from service.core.clock import utc_now
 from service.core.db import Database
@@ -150,9 +151,13 @@ def test_rescore(installation: Installation, database: Database) -> None:
     assert (told.returncode, "Asked for 4 samples" in told.stdout) == (0, True)
     assert "one scorer" in told.stdout
     with database.write() as connection:
-        rows = take_rescores(connection, LIMITS, alone=False)
+        new = load_scorer(ScorerConfig(kind="fake")).fingerprint
+        rows = take_rescores(connection, LIMITS, new, alone=False)
+        assert len(rows) == 4
         done = [Finished(taken=row, outcome=scored()) for row in rows]
-        finish_rescores(connection, done, ScoredBy(scorer="told", fingerprint="f2", attributes={}), utc_now())
+        finish_rescores(connection, done, ScoredBy(scorer="fake", fingerprint=new, attributes={}), utc_now())
     installation.environment["COLUMNS"] = "160"
     told = installation.assay("rescore", "--from", "2026-11-01T12:00:00Z", "--dry-run")
-    assert "Of 4 samples that both scored, f1 flags 25.0% and f2 100.0%: +75 points" in told.stdout
+    assert f"Of 4 samples that both scored, f1 flags 25.0% and {new[:8]} 100.0%: +75 points" in told.stdout
+    told = installation.assay("rescore", "--from", "2026-11-01T12:00:00Z", "--no-wait")
+    assert "Asked for 0 samples" in told.stdout

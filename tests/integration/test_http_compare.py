@@ -125,6 +125,9 @@ def test_nothing_scored_on_one_side(start: Start, database: Database) -> None:
         ("split_by=customer", "split_by"),
         ("granularity=1h", "granularity"),
         ("estimand=both", "estimand"),
+        ("window=601399d", "window"),
+        ("window=30000d", "baseline_from"),
+        ("from=1970-01-01T00:00:00Z&to=8999-01-01T00:00:00Z", "baseline_from"),
     ],
 )
 def test_bad_queries_are_named(start: Start, query: str, field: str) -> None:

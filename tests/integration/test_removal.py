@@ -10,7 +10,9 @@ from sqlalchemy import func, select
 
 from models.types import NotApplicable, NotApplicableReason, Outcome
 from service.core.db import Database
+from service.core.label_tables import Rating
 from service.core.rates import Bucket, Question, make_buckets
+from service.core.store.feedback import NewFeedback, upsert_feedback
 from service.core.store.rates import Stretch, Unit, read_counted
 from service.core.store.removal import By, Depth, Removal, Removed, count_due, next_tenant, remove_batch
 from service.core.store.samples import NewSample, read_sample
@@ -259,6 +261,15 @@ class TestWhich:
         store(database, *[full_sample(str(n), tenant=name) for n, name in enumerate(("b", "a", "b", "c"))])
         with database.read() as connection:
             assert [next_tenant(connection, after) for after in ("", "a", "b", "c")] == ["a", "b", "c", None]
+
+    def test_one_whose_answers_were_never_sampled(self, database: Database) -> None:
+        """It has feedback alone: that has an age too."""
+        store(database, new_sample("1", tenant="c"))
+        new = NewFeedback(tenant="b", sample_id="x", trace_id="", rating=Rating.DOWN, identifier="", comment="secret")
+        with database.write() as connection:
+            upsert_feedback(connection, new, NOW)
+        with database.read() as connection:
+            assert [next_tenant(connection, after) for after in ("", "b", "c")] == ["b", "c", None]
 
 
 def row_of_tenant(database: Database, tenant: str) -> Any:

@@ -13,13 +13,16 @@ from service.core.offset import offset
 from service.core.rates import Bucket, Question, make_buckets
 from service.core.store.both import read_both, read_fingerprints
 from service.core.store.rates import Stretch, read_counted
+from service.core.store.removal import By, Depth, Removal, remove_batch
 from service.core.store.rescoring import (
+    Wanted,
     count_rescores,
-    drop_done,
     finish_rescores,
+    give_up,
     release_rescores,
     request_rescores,
     take_rescores,
+    withdraw_others,
 )
 from service.core.store.scores import ScoredBy
 from service.core.store.taking import Finished, TakeLimits, Taken
@@ -37,11 +40,12 @@ def fill(database: Database, count: int, **changes: Any) -> None:
     finish_pending(database, lambda row: scored(flagged="s-0." in row.response))
 
 
-def request(database: Database, limit: int = 1_000) -> int:
+def request(database: Database, limit: int = 1_000, fingerprint: str = "f2") -> int:
     asked, after = 0, 0
+    wanted = Wanted(tenant="default", start=START, end=END, fingerprint=fingerprint)
     while True:
         with database.write() as connection:
-            found, last = request_rescores(connection, "default", START, END, NOW, after, limit)
+            found, last = request_rescores(connection, wanted, NOW, after, limit)
         asked += found
         if found < limit:
             return asked
@@ -50,7 +54,7 @@ def request(database: Database, limit: int = 1_000) -> int:
 
 def take(database: Database, *, alone: bool = False, limits: TakeLimits = LIMITS) -> list[Taken]:
     with database.write() as connection:
-        return take_rescores(connection, limits, alone=alone)
+        return take_rescores(connection, limits, "f2", alone=alone)
 
 
 def finish(database: Database, rows: list[Taken], outcome: Outcome | None = None, by: ScoredBy = NEW) -> int:
@@ -59,9 +63,9 @@ def finish(database: Database, rows: list[Taken], outcome: Outcome | None = None
         return finish_rescores(connection, done, by, NOW)
 
 
-def left(database: Database) -> int:
+def left(database: Database, fingerprint: str = "f2") -> int:
     with database.read() as connection:
-        return count_rescores(connection, "default")
+        return count_rescores(connection, "default", fingerprint)
 
 
 def buckets(database: Database) -> list[Bucket]:
@@ -120,15 +124,15 @@ def test_a_row_that_fails_goes_alone_and_is_given_up(database: Database) -> None
     first = take(database)
     assert len(first) == 2
     with database.write() as connection:
-        release_rescores(connection, first, failed=True)
+        release_rescores(connection, first, "f2", failed=True)
     assert take(database) == []
     for _ in range(3):
         (row, *others) = take(database, alone=True)
         assert others == []
         with database.write() as connection:
-            release_rescores(connection, [row], failed=True)
+            release_rescores(connection, [row], "f2", failed=True)
     with database.write() as connection:
-        assert drop_done(connection, NEW) == 1
+        assert give_up(connection, "f2") == 1
     assert left(database) == 1
 
 
@@ -138,17 +142,55 @@ def test_a_stop_counts_for_nothing(database: Database) -> None:
     request(database)
     rows = take(database)
     with database.write() as connection:
-        release_rescores(connection, rows, failed=False)
+        release_rescores(connection, rows, "f2", failed=False)
     assert len(take(database)) == 3
 
 
 def test_the_same_scorer_has_nothing_to_do(database: Database) -> None:
-    """Requests for samples that this scorer has scored already are dropped."""
+    """Samples that this scorer has scored already are not asked for."""
+    fill(database, 3)
+    assert request(database, fingerprint="f1") == 0
+    assert left(database, "f1") == 0
+
+
+def test_another_scorer_leaves_requests_alone(database: Database) -> None:
+    """A worker that still has the old model takes nothing of what the new one is to do, and drops nothing."""
     fill(database, 3)
     request(database)
+    old = Pipeline(
+        database=database,
+        scorer=ToldScorer(fingerprint="f1"),
+        limits=LIMITS,
+        progress=Progress(None),
+        metrics=WorkerMetrics(),
+    )
+    assert old.drain() == 0
+    assert left(database) == 3
+
+
+def test_requests_for_a_scorer_that_is_gone_are_withdrawn(database: Database) -> None:
+    """Whoever asks for the scorer of now gives up what waited for another; what that one still holds it cannot write."""
+    fill(database, 3)
+    request(database)
+    rows = take(database)
     with database.write() as connection:
-        assert drop_done(connection, ScoredBy(scorer="told", fingerprint="f1", attributes={})) == 0
-    assert left(database) == 0
+        assert withdraw_others(connection, "default", "f3") == 3
+        assert withdraw_others(connection, "default", "f3") == 0
+    assert finish(database, rows) == 0
+
+
+@pytest.mark.parametrize("depth", list(Depth))
+def test_what_is_removed_is_not_scored_again(database: Database, depth: Depth) -> None:
+    """Its request goes with the text; a worker that holds it writes nothing."""
+    fill(database, 2)
+    request(database)
+    rows = take(database)
+    with database.write() as connection:
+        removal = Removal(tenant="default", depth=depth, by=By.REQUEST, sample_id="s-0")
+        assert remove_batch(connection, removal, NOW, 9).samples == 1
+    assert left(database) == 1
+    assert finish(database, rows) == 1
+    assert buckets(database)[1].counts.scored == 1
 
 
 def test_an_outcome_without_a_score_changes_nothing(database: Database) -> None:

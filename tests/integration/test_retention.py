@@ -6,9 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from service.core.clock import utc_now
 from service.core.db import Database
+from service.core.label_tables import Rating, feedback
 from service.core.metrics import WorkerMetrics
 from service.core.purge import BATCH_ROWS
 from service.core.store.removal import Removed
@@ -86,6 +88,30 @@ def test_a_sweep_is_bounded_and_the_next_goes_on(make: MakeRetention, database: 
     add(database, *[("default", f"s-{n}", 31) for n in range(most + 50)], ("zoo", "last", 31))
     retention = make(POLICY)
     assert [retention.sweep().texts for _ in range(3)] == [most, 51, 0]
+
+
+def test_comments_are_part_of_the_share(make: MakeRetention, database: Database) -> None:
+    """Old comments of answers that were never sampled go as well, so many at a time, of tenants without samples too."""
+    most = BATCH_ROWS * SWEEP_BATCHES
+    rows = [
+        {
+            "tenant": "default",
+            "sample_id": f"s-{n}",
+            "trace_id": "",
+            "rating": Rating.DOWN.value,
+            "identifier": "",
+            "comment": "secret",
+            "received_at": utc_now() - timedelta(days=31 if n else 1),
+        }
+        for n in range(most + 51)
+    ]
+    with database.write() as connection:
+        connection.execute(feedback.insert(), rows)
+    retention = make(POLICY)
+    assert [retention.sweep().comments for _ in range(3)] == [most, 50, 0]
+    with database.read() as connection:
+        left = connection.execute(select(feedback.c.sample_id).where(feedback.c.comment.is_not(None))).scalars()
+        assert list(left) == ["s-0"]
 
 
 def test_after_the_last_it_rests(make: MakeRetention, database: Database) -> None:

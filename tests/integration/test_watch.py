@@ -9,6 +9,7 @@ from service.core.db import Database
 from service.core.policy import parse_policy
 from service.core.store.ledger import Flush, add_flush
 from service.core.store.rollups import Place
+from service.core.store.situation import MAX_RELEASES, note_releases
 from service.core.tables import Outcome
 from service.watch import MAX_NEW, Watch
 from tests.integration.conftest import Start
@@ -132,6 +133,46 @@ def test_a_release_is_new_for_a_time(start: Start, database: Database) -> None:
     again.note("default", "r1")
     again.look()
     assert again.situation.first_seen["default", "r1"] == first
+
+
+def test_an_old_release_stays_old(start: Start, database: Database) -> None:
+    """One that was first seen long ago is not new because its time is over."""
+    with database.write() as connection:
+        note_releases(connection, [("default", "old")], utc_now() - timedelta(days=90))
+    running = start(RISKY)
+    bodies = [submission(f"s-{name}") | {"release": name} for name in ("old", "unseen")]
+    strata = [running.client.post("/score", json=body).json()["stratum"] for body in bodies]
+    assert strata == ["default", "new"]
+
+
+def test_one_tenant_s_releases_push_out_nobody_s(database: Database) -> None:
+    """A tenant who makes up thousands of releases fills its own share."""
+    now = utc_now()
+    with database.write() as connection:
+        note_releases(connection, [("default", "old")], now - timedelta(days=90))
+        note_releases(connection, [("noisy", f"r-{n}") for n in range(MAX_RELEASES + 5)], now)
+    seen = look(database, RISKY).situation.first_seen
+    assert ("default", "old") in seen
+    assert len(seen) == MAX_RELEASES + 1
+
+
+def test_a_budget_is_known_before_the_first_submission(start: Start, database: Database) -> None:
+    """After a restart in the midst of the day, a budget that is spent stays so: from the first submission on."""
+    arrive(database, 600_000)
+    store(database, *[new_sample(f"s-{n}", received_at=utc_now()) for n in range(6)])
+    running = start(BUDGET.replace("samples = 1000", "samples = 6"))
+    answer = running.client.post("/score", json=submission("first")).json()
+    assert (answer["decision"], answer["reason"]) == ("sampled_out", "budget")
+
+
+def test_a_claim_gets_past_no_budget(start: Start, database: Database) -> None:
+    """A client that says that it chose this one by an older policy is decided like the others."""
+    arrive(database, 600_000)
+    store(database, *[new_sample(f"s-{n}", received_at=utc_now()) for n in range(6)])
+    running = start(BUDGET.replace("samples = 1000", "samples = 6"))
+    claim = {"policy_version": "0123456789ab", "stratum": "default", "inclusion_probability": 1.0}
+    answer = running.client.post("/score", json=submission("claimed") | {"sampling": claim}).json()
+    assert (answer["decision"], answer["reason"]) == ("sampled_out", "budget")
 
 
 @pytest.mark.parametrize("policy", ["[sampling]\nrate = 0.5\n"])

@@ -9,7 +9,7 @@ import numpy as np
 from service.core.correction import Labelled, Predicted
 from service.core.estimate import Cell as Counts
 from service.core.estimate import Clusters, responses
-from service.core.label_draw import FLOOR, HEAVY
+from service.core.label_draw import CENSUS, FLOOR, HEAVY
 
 INDEPENDENT, CLUSTERED = "independent", "clustered"
 CORRELATION = 0.2  # of two responses of a session
@@ -132,7 +132,7 @@ def draw_labels(world: Scored, wanted: int, random: np.random.Generator) -> list
     ratio = random.random(world.size) / size
     order = np.argsort(ratio)
     chosen = order[:wanted]
-    cutoff = ratio[order[wanted]] if world.size > wanted else np.nextafter(ratio[order[-1]], np.inf)
+    cutoff = ratio[order[wanted]] if world.size > wanted else CENSUS
     probability = np.minimum(1.0, size[chosen] * cutoff)
     count = int(world.cluster.max()) + 1
     f = np.bincount(world.cluster, world.weight * world.score, count)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from service.core.clock import utc_now
 from service.core.db import require_current
-from service.core.duration import before, parse_duration
+from service.core.duration import parse_duration
 from service.core.keys import DEFAULT_TENANT
 from service.core.policy import DEFAULT_STRATUM, TAG_PREFIX, Budget, Policy, Rule, Signals, read_policy
 from service.core.schemas import ContextSent, Submission
@@ -94,12 +94,14 @@ def policy_simulate(
         policy = read_policy(file)
         require_current(database)
         now, length = utc_now(), parse_duration(window, "window")
-        start = before(now, length, "window")
+        start = now - length
         with database.read() as connection:
             dislikes = read_dislikes(connection, tenant, start - DISLIKED_FOR)
             first_seen = read_first_seen(connection, tenant)
             read = read_past(connection, tenant, start, now, MOST_ROWS)
             past = list(_past(read, policy, tenant, first_seen, dislikes))
+    if len(past) == MOST_ROWS:
+        length = now - min(each.received_at for each in past)
     budget = policy.sampling.budget
     spending = budget.of(tenant) if budget else None
     period = timedelta(seconds=spending.period_s) if spending else length
@@ -128,7 +130,12 @@ def _past(
         known = Situation(first_seen=first_seen, disliked=disliked)
         signals = signal_fields(_submission(row), tenant, known, policy.sampling.signals, row.received_at)
         given = {name: value for name, value in fields.items() if value}
-        yield Past(fields=given | signals, weight=1 / row.inclusion_probability, flagged=sample.flagged)
+        yield Past(
+            fields=given | signals,
+            weight=1 / row.inclusion_probability,
+            flagged=sample.flagged,
+            received_at=row.received_at,
+        )
 
 
 def _submission(row: Any) -> Submission:
@@ -160,11 +167,11 @@ def _show(found: Simulated, length: timedelta, price: float | None, console: Con
         )
     console.print(table)
     told = [
-        f"Of {found.submissions:,.0f} submissions {found.samples:,.0f} would have been sampled in {days:g} days.",
+        f"Of {found.submissions:,.0f} submissions {found.samples:,.0f} would have been sampled in {days:.3g} days.",
         f"Told from {found.rows:,} stored samples, each for what it stands for.",
     ]
     if found.rows == MOST_ROWS:
-        told.append(f"Only the newest {MOST_ROWS:,} samples were read: of a longer time this is a part.")
+        told.append(f"Only the newest {MOST_ROWS:,} samples were read: they go back {days:.2g} days.")
     if found.scale < 1:
         told.append(f"The budget leaves {found.scale:.1%} of the rates, if traffic were even.")
     if found.uncovered:

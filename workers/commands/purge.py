@@ -6,9 +6,9 @@ import typer
 
 from service.core.clock import utc_now
 from service.core.db import Database, require_current
-from service.core.duration import before, parse_duration
+from service.core.duration import parse_duration
 from service.core.purge import purge as purge_batches
-from service.core.store.feedback import count_due_feedback
+from service.core.store.comments import count_due_comments
 from service.core.store.removal import By, Depth, Removal, Removed, count_due, next_tenant
 from workers.commands.entry import explained, logged_settings, opened_database
 
@@ -31,16 +31,16 @@ def purge(  # noqa: PLR0913 - one argument an option
     depth = Depth.TEXTS if texts_only else Depth.ROWS
     with explained(), opened_database(logged_settings()) as database:
         require_current(database)
-        moment = before(utc_now(), parse_duration(older_than, "--older-than"), "--older-than") if older_than else None
+        moment = utc_now() - parse_duration(older_than, "--older-than") if older_than else None
         removals = [
             Removal(tenant=name, depth=depth, by=By.REQUEST, session_id=session, before=moment)
             for name in ([tenant] if tenant is not None else _tenants(database))
         ]
         due = sum((_count(database, removal) for removal in removals), Removed())
-        said = sum(_count_feedback(database, removal) for removal in removals) if session is None else 0
+        said = sum(_count_comments(database, removal) for removal in removals)
         typer.echo(_sentence("Would remove" if dry_run else "To remove", due, depth))
         if said:
-            what = "end users' feedback" if depth is Depth.ROWS else "comments of end users' feedback"
+            what = "comments of labels, and end users' feedback" if depth is Depth.ROWS else "comments"
             typer.echo(f"With it go {what}: {said:,}.")
         if dry_run or not (due.samples or said):
             return
@@ -66,9 +66,9 @@ def _count(database: Database, removal: Removal) -> Removed:
         return count_due(connection, removal)
 
 
-def _count_feedback(database: Database, removal: Removal) -> int:
+def _count_comments(database: Database, removal: Removal) -> int:
     with database.read() as connection:
-        return count_due_feedback(connection, removal)
+        return count_due_comments(connection, removal)
 
 
 def _sentence(verb: str, removed: Removed, depth: Depth) -> str:

@@ -4,12 +4,11 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, func, select
 
 from service.core.label_tables import Rating, feedback
 from service.core.store.dialect import insert
 from service.core.store.rates import Stretch, bucket_of
-from service.core.store.removal import Depth, Removal, forget_feedback
 from service.core.tables import samples
 
 
@@ -65,22 +64,3 @@ def is_sampled(connection: Connection, new: NewFeedback) -> bool:
     of_target = samples.c.id == new.sample_id if new.sample_id else samples.c.trace_id == new.trace_id
     statement = select(samples.c.seq).where(samples.c.tenant == new.tenant, of_target).limit(1)
     return connection.execute(statement).first() is not None
-
-
-def remove_feedback(connection: Connection, removal: Removal, limit: int) -> int:
-    """Removes feedback, or its comments, of the tenant by age or all; answers sampled or not; at most so many rows."""
-    return forget_feedback(connection, removal.depth, feedback.c.seq.in_(_due(removal).limit(limit)))
-
-
-def count_due_feedback(connection: Connection, removal: Removal) -> int:
-    """What `remove_feedback`, repeated, would remove or take comments from."""
-    return int(connection.execute(select(func.count()).select_from(_due(removal).subquery())).scalar_one())
-
-
-def _due(removal: Removal) -> Select[tuple[int]]:
-    due = select(feedback.c.seq).where(feedback.c.tenant == removal.tenant)
-    if removal.before is not None:
-        due = due.where(feedback.c.received_at < removal.before)
-    if removal.depth is Depth.TEXTS:
-        due = due.where(feedback.c.comment.is_not(None))
-    return due

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, select
+from sqlalchemy import Connection, Row, Select, and_, exists, or_, select
 
 from service.core.clock import EPOCH
 from service.core.estimate import Estimand
 from service.core.label_tables import WHOLE, Annotator, Verdict, label_pools, label_tasks, labels
 from service.core.store.clusters import cluster_of
 from service.core.store.rates import Stretch, Unit, bucket_of
-from service.core.tables import claims, samples, scores
+from service.core.tables import Kept, claims, samples, scores
 
 Span = tuple[int, int]
 _WHOLE = (WHOLE, WHOLE)
@@ -44,7 +44,9 @@ class Labels:
     """What a stretch's labels say, and what is left out of estimates."""
 
     rows: Sequence[LabelledRow] = ()
-    not_drawn: int = 0  # labelled samples of unknown probability: no draw chose them
+    not_drawn: int = (
+        0  # labelled samples of unknown probability: no draw chose them, or not before others that are left
+    )
     undecided: int = 0  # drawn samples with labels that do not decide: unsure, or not of every claim
 
 
@@ -61,7 +63,7 @@ def read_labelled(connection: Connection, stretch: Stretch, unit: Unit, estimand
     spans = _spans(connection, wider)
     said = {row.score_seq: _said(found[row.seq], spans.get(row.score_seq, set()), unit) for row in scored}
     decided = {row.seq for row in scored if said[row.score_seq] is not None}
-    drawn = _drawn(connection, wider, decided)
+    drawn = _drawn(connection, wider)
     inside = {row.seq for row in scored if row.received_at >= stretch.start}
     whole = unit is Unit.RESPONSE
     rows = [
@@ -162,26 +164,38 @@ def _said_by_one(verdicts: Mapping[Span, str], checked: set[Span], unit: Unit) -
     whole = _SAID.get(verdicts.get(_WHOLE, ""))
     if whole is not None:
         return whole
-    if any(known):  # a response with one claim that is made up is made up
-        return 1.0
-    return 0.0 if complete else None
+    # Only where every claim is told: one that is made up would tell the response at once, one that is not never would.
+    return float(any(known)) if complete else None
 
 
-def _drawn(connection: Connection, stretch: Stretch, decided: set[int]) -> Mapping[int, float]:
-    """The probability of each drawn sample: min(1, cutoff x size), times the share of its day's tasks that are decided.
+def _drawn(connection: Connection, stretch: Stretch) -> Mapping[int, float]:
+    """The probability of each drawn sample that labelling has come to: min(1, cutoff x size).
 
-    Tasks are handed out in an order that has nothing to do with what they are; those not labelled yet are as if a
-    shorter draw had left them out (response homogeneity groups; Sarndal, Swensson, Wretman 1992, section 15.6).
+    Tasks are labelled in the order in which they were drawn, so that those of a part up to the first that nobody has
+    labelled are what a shorter draw would have been: its ratio is their cutoff. Those beyond it, labelled before their
+    turn, wait for it. A task whose text is gone, or whose label does not decide, is passed over.
     """
-    first, last = _days(stretch)
+    by_people = and_(labels.c.sample_seq == label_tasks.c.sample_seq, labels.c.kind == Annotator.HUMAN)
     statement = (
-        select(label_tasks.c.sample_seq, label_tasks.c.day, label_tasks.c.size, label_pools.c.cutoff)
-        .join(label_pools, and_(label_pools.c.tenant == label_tasks.c.tenant, label_pools.c.day == label_tasks.c.day))
-        .where(label_tasks.c.tenant == stretch.tenant, label_tasks.c.day.between(first, last))
+        select(
+            *(label_tasks.c[name] for name in ("sample_seq", "day", "part", "size", "ratio")),
+            label_pools.c.cutoff,
+            or_(exists().where(by_people), samples.c.kept != Kept.TEXT).label("passed"),
+        )
+        .join(
+            label_pools,
+            and_(*(label_pools.c[name] == label_tasks.c[name] for name in ("tenant", "day", "part"))),
+        )
+        .join(samples, samples.c.seq == label_tasks.c.sample_seq)
+        .where(label_tasks.c.tenant == stretch.tenant, label_tasks.c.day.between(*_days(stretch)))
     )
     tasks = connection.execute(statement).all()
-    asked: dict[int, list[bool]] = defaultdict(list)
+    cutoffs: dict[tuple[int, int], float] = {}
     for row in tasks:
-        asked[row.day].append(row.sample_seq in decided)
-    shares = {day: max(sum(done), 1) / len(done) for day, done in asked.items()}
-    return {row.sample_seq: min(1.0, row.size * row.cutoff) * shares[row.day] for row in tasks}
+        part = (row.day, row.part)
+        cutoffs[part] = min(cutoffs.get(part, row.cutoff), row.cutoff if row.passed else row.ratio)
+    return {
+        row.sample_seq: min(1.0, row.size * cutoff)
+        for row in tasks
+        if row.ratio < (cutoff := cutoffs[row.day, row.part])
+    }

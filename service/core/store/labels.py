@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, exists, func, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, case, exists, func, or_, select, tuple_, update
 
 from service.core.clock import EPOCH
-from service.core.label_draw import Candidate, Pool, draw, size_of
-from service.core.label_tables import WHOLE, Annotator, Verdict, label_pools, label_tasks, labels
+from service.core.label_tables import WHOLE, Annotator, Verdict, label_tasks, labels
 from service.core.store.dialect import insert
-from service.core.tables import Kept, State, claims, samples, scores
+from service.core.tables import Kept, claims, samples, scores
 
-READ_EACH = 20  # candidates of a day for every task that is wanted
 HELD = timedelta(minutes=15)  # a task that was handed out is nobody else's for so long
 
 
@@ -161,82 +159,3 @@ def hand_out(connection: Connection, asked: Asked, now: datetime) -> int | None:
             .values(held_by=asked.annotator, held_until=now + HELD)
         )
     return seq
-
-
-def draw_tasks(connection: Connection, asked: Asked, wanted: int, now: datetime, twice: float) -> int:
-    """Draws more samples of these days for labelling; returns how many came along.
-
-    `twice` is the share that two people label, which the position decides: no chance of the moment.
-    """
-    cutoffs = _cutoffs(connection, asked)
-    read_each = wanted * READ_EACH
-    while True:
-        pools = [
-            _pool(connection, asked.tenant, day, cutoffs.get(day, 0.0), read_each)
-            for day in range(asked.first_day, asked.last_day + 1)
-        ]
-        drawn = draw(pools, wanted)
-        if drawn.tasks or all(pool.read_to >= 1 for pool in pools):
-            break
-        read_each *= 4
-    if not drawn.tasks:
-        return 0
-    tasks = [
-        {
-            "sample_seq": candidate.seq,
-            "tenant": asked.tenant,
-            "day": day,
-            "size": candidate.size,
-            "ratio": candidate.ratio,
-            "twice": candidate.position * 1e6 % 1 < twice,
-            "drawn_at": now,
-        }
-        for day, candidate in drawn.tasks
-    ]
-    connection.execute(insert(connection, label_tasks).on_conflict_do_nothing(), tasks)
-    raised = insert(connection, label_pools)
-    higher = case((raised.excluded.cutoff > label_pools.c.cutoff, raised.excluded.cutoff), else_=label_pools.c.cutoff)
-    connection.execute(
-        raised.on_conflict_do_update(index_elements=["tenant", "day"], set_={"cutoff": higher}),
-        [{"tenant": asked.tenant, "day": pool.day, "cutoff": drawn.cutoff} for pool in pools if pool.read],
-    )
-    return len(tasks)
-
-
-def _cutoffs(connection: Connection, asked: Asked) -> dict[int, float]:
-    statement = select(label_pools.c.day, label_pools.c.cutoff).where(
-        label_pools.c.tenant == asked.tenant, label_pools.c.day.between(asked.first_day, asked.last_day)
-    )
-    return {row.day: row.cutoff for row in connection.execute(statement)}
-
-
-def _pool(connection: Connection, tenant: str, day: int, cutoff: float, limit: int) -> Pool:
-    """The first samples of a day by position, those that are tasks already left out."""
-    newest = select(scores.c.score).where(scores.c.sample_seq == samples.c.seq).order_by(scores.c.seq.desc()).limit(1)
-    statement = (
-        select(
-            samples.c.seq,
-            samples.c.label_key,
-            samples.c.inclusion_probability,
-            samples.c.kept,
-            newest.scalar_subquery().label("score"),
-            exists().where(label_tasks.c.sample_seq == samples.c.seq).label("drawn"),
-        )
-        .where(
-            samples.c.tenant == tenant,
-            samples.c.label_key >= day,
-            samples.c.label_key < day + 1,
-            samples.c.in_rate,
-            samples.c.state == State.SCORED,
-        )
-        .order_by(samples.c.label_key)
-        .limit(limit)
-    )
-    rows = connection.execute(statement).all()
-    candidates = [_candidate(row, day) for row in rows if row.kept == Kept.TEXT and not row.drawn]
-    read_to = rows[-1].label_key - day if len(rows) == limit else 1.0
-    return Pool(day=day, cutoff=cutoff, candidates=candidates, read_to=read_to, read=len(rows))
-
-
-def _candidate(row: Row[Any], day: int) -> Candidate:
-    return Candidate(seq=row.seq, position=row.label_key - day, size=size_of(row.score, row.inclusion_probability))

@@ -4,7 +4,7 @@ Intervals may: without session and trace nothing tells any more which responses 
 A pending sample whose text goes cannot be scored any more: it becomes `unscored`, with the reason.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,9 +13,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
-    ColumnElement,
     Connection,
-    Row,
     Select,
     String,
     and_,
@@ -36,7 +34,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from service.core.clock import database_now
 from service.core.label_tables import feedback, label_tasks, labels
 from service.core.store.rollups import ENDED, Sums, add_deltas, ended
-from service.core.tables import Kept, State, StoreText, claims, samples, scores
+from service.core.tables import Kept, State, StoreText, claims, rescores, samples, scores
 
 MINUTE_US = 60_000_000
 KEYED = "k"  # what the digest of a body begins with if it was made with a key
@@ -185,11 +183,19 @@ class Removed:
     samples: int = 0
     texts: int = 0  # samples that had texts, or digests of them, until now
     ended: int = 0  # samples that were pending, and now are `unscored`
+    comments: int = 0  # on samples and answers; with rows, feedback as a whole
+
+    def __bool__(self) -> bool:
+        """Whether anything went."""
+        return self.samples > 0 or self.comments > 0
 
     def __add__(self, other: "Removed") -> "Removed":
         """Both together."""
         return Removed(
-            samples=self.samples + other.samples, texts=self.texts + other.texts, ended=self.ended + other.ended
+            samples=self.samples + other.samples,
+            texts=self.texts + other.texts,
+            ended=self.ended + other.ended,
+            comments=self.comments + other.comments,
         )
 
 
@@ -205,14 +211,19 @@ def remove_batch(connection: Connection, removal: Removal, now: datetime, limit:
             removal.session_id is None and removal.sample_id is None
         ):  # these have indexes of their own, in no such order
             due = due.order_by(samples.c.received_at)
-        due = due.with_for_update(skip_locked=removal.spare_taken)
-        rows = connection.execute(due).all()
+        seqs = [row.seq for row in connection.execute(due)]
+        # First, as who scores again has the request's row before the sample's: he then writes nothing.
+        connection.execute(delete(rescores).where(rescores.c.sample_seq.in_(seqs)))
+        held = _due(removal, kept).where(samples.c.seq.in_(seqs)).with_for_update(skip_locked=removal.spare_taken)
+        rows = connection.execute(held).all()
         if rows:
             seqs = [row.seq for row in rows]
             connection.execute(update(samples).where(samples.c.seq.in_(seqs)).values(_removed(now, removal)))
             _count_ended(connection, [row.seq for row in rows if row.state == State.PENDING])
-            _remove_said(connection, removal, rows)
             if removal.depth is Depth.ROWS:
+                # The ratio is made of the id.
+                tasks = update(label_tasks).where(label_tasks.c.sample_seq.in_(seqs))
+                connection.execute(tasks.values(ratio=0.0, held_by=null()))
                 # Claims hold offsets and verdicts only; those of labelled samples are what rates of claims stand on.
                 labelled = select(labels.c.sample_seq).where(labels.c.sample_seq == scores.c.sample_seq).exists()
                 of_samples = select(scores.c.seq).where(scores.c.sample_seq.in_(seqs), ~labelled)
@@ -230,25 +241,6 @@ def remove_batch(connection: Connection, removal: Removal, now: datetime, limit:
         if done.samples >= limit:
             break
     return done
-
-
-def _remove_said(connection: Connection, removal: Removal, rows: Sequence[Row[Any]]) -> None:
-    """What people wrote of these samples goes too; verdicts stay, for rates stand on them."""
-    connection.execute(update(labels).where(labels.c.sample_seq.in_([row.seq for row in rows])).values(comment=null()))
-    traces = [row.trace_id for row in rows if row.trace_id]
-    of_these = or_(feedback.c.sample_id.in_([row.id for row in rows]), feedback.c.trace_id.in_(traces))
-    forget_feedback(connection, removal.depth, and_(feedback.c.tenant == removal.tenant, of_these))
-    if removal.depth is Depth.ROWS:  # the ratio is made of the id
-        tasks = label_tasks.c.sample_seq.in_([row.seq for row in rows])
-        connection.execute(update(label_tasks).where(tasks).values(ratio=0.0, held_by=null()))
-
-
-def forget_feedback(connection: Connection, depth: Depth, which: ColumnElement[bool]) -> int:
-    """Removes feedback, or its comments; returns of how many rows."""
-    if depth is Depth.ROWS:
-        return int(connection.execute(delete(feedback).where(which)).rowcount)
-    commented = and_(which, feedback.c.comment.is_not(None))
-    return int(connection.execute(update(feedback).where(commented).values(comment=null())).rowcount)
 
 
 def _count_ended(connection: Connection, seqs: list[int]) -> None:
@@ -283,10 +275,13 @@ def _due(removal: Removal, kept: Kept) -> Select[Any]:
         conditions.append(samples.c.received_at < removal.before)
     if removal.spare_taken:
         conditions.append(_UNLEASED)
-    return select(samples.c.seq, samples.c.state, samples.c.id, samples.c.trace_id).where(and_(*conditions))
+    return select(samples.c.seq, samples.c.state).where(and_(*conditions))
 
 
 def next_tenant(connection: Connection, after: str) -> str | None:
-    """The tenant that follows in order of name; a step along an index, however many samples there are."""
-    statement = select(samples.c.tenant).where(samples.c.tenant > after).order_by(samples.c.tenant).limit(1)
-    return connection.execute(statement).scalar_one_or_none()
+    """The tenant that follows in order of name; a step along two indexes, however many samples there are."""
+    found: list[str] = []
+    for table in (samples, feedback):  # end users may have said something of answers none of which was sampled
+        statement = select(table.c.tenant).where(table.c.tenant > after).order_by(table.c.tenant).limit(1)
+        found += connection.execute(statement).scalars()
+    return min(found, default=None)

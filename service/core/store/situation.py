@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, and_, func, select
 
 from service.core.label_tables import Rating, feedback
 from service.core.store.dialect import insert
@@ -11,8 +11,8 @@ from service.core.store.rates import Stretch, read_counted
 from service.core.store.rollups import MINUTE_S, floor
 from service.core.tables import Outcome, State, releases, samples
 
-MAX_RELEASES = 10_000  # the newest ones that are read
-MAX_DISLIKED = 20_000
+MAX_RELEASES = 1_000  # of a tenant, the newest; one that is older counts as new if it comes again
+MAX_DISLIKED = 10_000  # the newest thumbs down that are read
 CHOSEN = frozenset({State.PENDING, State.SCORED, State.NOT_APPLICABLE, State.UNSCORED})
 LOOKED_AT = timedelta(minutes=10)  # the traffic that says how many samples are wanted
 
@@ -24,14 +24,11 @@ def note_releases(connection: Connection, seen: Iterable[tuple[str, str]], now: 
         connection.execute(insert(connection, releases).on_conflict_do_nothing(), rows)
 
 
-def read_releases(connection: Connection, since: datetime) -> dict[tuple[str, str], datetime]:
-    """When each release that is not older was first seen, by tenant and release."""
-    statement = (
-        select(releases)
-        .where(releases.c.first_seen >= since)
-        .order_by(releases.c.first_seen.desc())
-        .limit(MAX_RELEASES)
-    )
+def read_releases(connection: Connection) -> dict[tuple[str, str], datetime]:
+    """When each release was first seen, by tenant and release; old ones too, or they would count as never seen."""
+    place = func.row_number().over(partition_by=releases.c.tenant, order_by=releases.c.first_seen.desc())
+    numbered = select(releases, place.label("place")).subquery()
+    statement = select(numbered).where(numbered.c.place <= MAX_RELEASES)
     return {(row.tenant, row.release): row.first_seen for row in connection.execute(statement)}
 
 
@@ -42,21 +39,25 @@ def read_disliked(connection: Connection, since: datetime) -> frozenset[tuple[st
         .where(feedback.c.rating == Rating.DOWN, feedback.c.received_at >= since)
         .order_by(feedback.c.received_at.desc())
         .limit(MAX_DISLIKED)
+        .subquery()
     )
     found = set()
-    for row in connection.execute(down):
+    for row in connection.execute(select(down)):
         found |= {(row.tenant, name) for name in (row.sample_id, row.trace_id) if name}
-    of_target = or_(
-        samples.c.id == feedback.c.sample_id, (feedback.c.trace_id != "") & (samples.c.trace_id == feedback.c.trace_id)
-    )
-    sessions = (
-        select(samples.c.tenant, samples.c.session_id)
-        .select_from(feedback)
-        .join(samples, (samples.c.tenant == feedback.c.tenant) & of_target)
-        .where(feedback.c.rating == Rating.DOWN, feedback.c.received_at >= since, samples.c.session_id.is_not(None))
-        .limit(MAX_DISLIKED)
-    )
-    return frozenset(found | {(row.tenant, row.session_id) for row in connection.execute(sessions)})
+    # By id and by trace, each along its own index: joined by either, every sample would be looked at.
+    for is_target in (
+        samples.c.id == down.c.sample_id,
+        and_(down.c.trace_id != "", samples.c.trace_id == down.c.trace_id, samples.c.trace_id.is_not(None)),
+    ):
+        sessions = (
+            select(samples.c.tenant, samples.c.session_id)
+            .select_from(down)
+            .join(samples, and_(samples.c.tenant == down.c.tenant, is_target))
+            .where(samples.c.session_id.is_not(None))
+            .limit(MAX_DISLIKED)
+        )
+        found |= {(row.tenant, row.session_id) for row in connection.execute(sessions)}
+    return frozenset(found)
 
 
 def count_chosen(connection: Connection, tenant: str, since: datetime, now: datetime) -> int:

@@ -14,6 +14,7 @@ from service.core.correction import (
     correct,
     effective_labels,
     fit,
+    lend,
     too_few,
 )
 from service.core.estimate import Estimand
@@ -96,10 +97,10 @@ def test_all_labelled_all_sampled_is_known() -> None:
 def test_borrowed_correction_is_marked() -> None:
     """A bucket without labels of its own takes the line of the others, and says so."""
     others = [replace(LABEL, y=1.0, f=0.9)] * 20 + [LABEL] * 80
-    found = borrow(predicted(0.55, 300), [LABEL] * 3, others, 0.95)
+    found = borrow(predicted(0.55, 300), [LABEL] * 3, lend(others), 0.95)
     assert found.rate == pytest.approx(0.5)
     assert (found.method, found.n_labels, found.labels_needed) == (BORROWED, 3, 27)
-    assert borrow(predicted(0.55, 300), [], others[:10], 0.95).rate is None
+    assert borrow(predicted(0.55, 300), [], lend(others[:10]), 0.95).rate is None
 
 
 CELLS = [cell for cell in grid((1_000,)) if cell.labels == 300 and cell.rate in {0.01, 0.2} and cell.design != "equal"]
@@ -125,7 +126,7 @@ def test_worlds_draw_as_the_store_does() -> None:
         Candidate(seq=n, position=float(u), size=size_of(float(s), 1 / float(w)))
         for n, (u, s, w) in enumerate(zip(positions, score, weight, strict=True))
     ]
-    drawn = draw([Pool(day=0, cutoff=0.0, candidates=candidates, read_to=1.0, read=500)], 50)
+    drawn = draw([Pool(day=0, part=0, cutoff=0.0, candidates=candidates, read_to=1.0)], 50)
     simulated = draw_labels(world, 50, np.random.default_rng(1))
     assert [float(score[c.seq]) for _, c in drawn.tasks] == [label.f for label in simulated]
     assert [min(1.0, drawn.cutoff * c.size) for _, c in drawn.tasks] == pytest.approx(

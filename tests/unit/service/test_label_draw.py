@@ -16,7 +16,7 @@ def candidates(random: np.random.Generator, count: int) -> list[Candidate]:
 
 
 def pool(held: list[Candidate], cutoff: float = 0.0, read_to: float = 1.0, day: int = 0) -> Pool:
-    return Pool(day=day, cutoff=cutoff, candidates=held, read_to=read_to, read=len(held))
+    return Pool(day=day, part=0, cutoff=cutoff, candidates=held, read_to=read_to)
 
 
 def seqs(tasks: object) -> set[int]:
@@ -61,7 +61,7 @@ def test_days_are_drawn_alike() -> None:
     )
     found = draw([pool(few, day=1), pool(many, day=2)], 60)
     for day, held in ((1, few), (2, many)):
-        assert {c.seq for c in held if c.ratio < found.cutoff} == {c.seq for d, c in found.tasks if d == day}
+        assert {c.seq for c in held if c.ratio < found.cutoff} == {c.seq for pool, c in found.tasks if pool.day == day}
 
 
 def test_what_was_not_read_limits_the_draw() -> None:
@@ -96,9 +96,9 @@ def test_sizes() -> None:
 
 
 def test_nothing_to_draw() -> None:
-    """No candidates, no tasks, and a cutoff that draws nothing."""
+    """No candidates, no tasks."""
     found = draw([pool([])], 10)
-    assert (list(found.tasks), found.cutoff) == ([], 0.0)
+    assert list(found.tasks) == []
 
 
 def test_twice_the_same_is_not_drawn() -> None:
@@ -113,3 +113,11 @@ def test_ties_come_along() -> None:
     found = draw([pool([*held, Candidate(seq=99, position=0.9, size=0.5)])], 10)
     assert seqs(found.tasks) == set(range(30))
     assert found.cutoff == 1.8
+
+
+def test_all_of_so_few_is_a_census() -> None:
+    """Where no more are there than are wanted, each was certain to be drawn."""
+    held = candidates(np.random.default_rng(9), 8)
+    found = draw([pool(held)], 20)
+    assert seqs(found.tasks) == {candidate.seq for candidate in held}
+    assert min(1.0, found.cutoff * min(candidate.size for candidate in held)) == 1.0

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from service.core.clock import EPOCH
 from service.core.estimate import estimate, responses
 from service.core.policy import parse_policy
 from workers.policy_simulation import Past, simulate
@@ -19,7 +20,7 @@ signals = ["digits"]
 
 def past(count: int, flagged: int, weight: float, *, risky: bool = False) -> list[Past]:
     fields = {"signal.digits": "true"} if risky else {}
-    return [Past(fields=fields, weight=weight, flagged=n < flagged) for n in range(count)]
+    return [Past(fields=fields, weight=weight, flagged=n < flagged, received_at=EPOCH) for n in range(count)]
 
 
 def test_by_hand() -> None:
@@ -72,6 +73,9 @@ def test_nothing_stored_is_nothing_told() -> None:
 def test_samples_without_a_score_count_as_traffic() -> None:
     """They are submissions too; the rate is of the others."""
     found = simulate(
-        parse_policy(RULES), [Past(fields={}, weight=20.0, flagged=None), *past(10, 1, 20.0)], 1, "default"
+        parse_policy(RULES),
+        [Past(fields={}, weight=20.0, flagged=None, received_at=EPOCH), *past(10, 1, 20.0)],
+        1,
+        "default",
     )
     assert (found.submissions, found.rate) == (220, pytest.approx(0.1))

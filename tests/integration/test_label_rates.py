@@ -1,0 +1,177 @@
+"""Rates by labels, through the store: what was drawn when, where a query is cut and in which order labels come bias nothing."""
+
+import random
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from models.types import Outcome
+from service.core.clock import EPOCH
+from service.core.correction import Corrected
+from service.core.db import Database
+from service.core.estimate import Estimand
+from service.core.label_tables import Annotator, Verdict
+from service.core.rate_answer import read_known
+from service.core.rates import Question, make_buckets
+from service.core.store.drawing import draw_tasks
+from service.core.store.labels import Asked, NewLabel, hand_out, upsert_labels
+from service.core.store.rates import Stretch, read_counted
+from service.core.store.samples import NewSample, accept, read_sample_of
+from service.core.store.taking import Finished, TakeLimits, finish, take_fresh
+from tests.integration.support import BY, new_sample, scored
+
+DAY = datetime(2026, 7, 1, tzinfo=UTC)
+ALL = TakeLimits(rows=100_000, tokens=10**12, lease_s=60)
+
+
+def arrive(database: Database, draw: random.Random, when: Sequence[datetime], prefix: str, bad: float) -> None:
+    """Scored samples, some of them bad; the scorer knows little: it says 0.9 of a third of the bad and 0.15 of the rest."""
+    rows, outcomes = [], {}
+    for n, moment in enumerate(when):
+        truth = draw.random() < bad
+        name = f"{prefix}-{n}-{'bad' if truth else 'good'}"
+        row = new_sample(
+            name, received_at=moment, label_key=(moment - EPOCH).days + draw.random(), inclusion_probability=1.0
+        )
+        rows.append(row)
+        outcomes[row.response] = _score(draw, truth=truth)
+    _store(database, rows, outcomes)
+
+
+def _score(draw: random.Random, *, truth: bool) -> Outcome:
+    high = draw.random() < (0.33 if truth else 0.03)
+    return scored(0.9, flagged=True, checked=1) if high else scored(0.15, flagged=False, checked=1)
+
+
+def _store(database: Database, rows: list[NewSample], outcomes: dict[str, Outcome]) -> None:
+    with database.write() as connection:
+        accept(connection, rows)
+        taken = take_fresh(connection, ALL)
+        finish(connection, [Finished(taken=row, outcome=outcomes[row.response]) for row in taken], BY, DAY)
+
+
+def work(database: Database, now: datetime, labels: int, days: int) -> int:
+    """One person labels as it is handed out, telling the truth; returns how many were there."""
+    today = (now - EPOCH).days
+    asked = Asked(tenant="default", annotator="mira", first_day=today - days + 1, last_day=today)
+    for done in range(labels):
+        with database.write() as connection:
+            seq = hand_out(connection, asked, now)
+        if seq is None:
+            draw_tasks(database, asked, 20, now, 0.0)
+            with database.write() as connection:
+                seq = hand_out(connection, asked, now)
+        if seq is None:
+            return done
+        with database.write() as connection:
+            name = read_sample_of(connection, seq).sample.id
+            verdict = Verdict.HALLUCINATED if name.endswith("bad") else Verdict.FAITHFUL
+            label = NewLabel(
+                sample_id=name,
+                claim=None,
+                annotator="mira",
+                kind=Annotator.HUMAN,
+                identifier="",
+                verdict=verdict,
+                comment=None,
+            )
+            upsert_labels(connection, "default", [label], now)
+    return labels
+
+
+def rate(database: Database, start: datetime, end: datetime) -> Corrected:
+    stretch = Stretch(tenant="default", start=start, end=end, width_s=int((end - start).total_seconds()), group_by=())
+    question = Question(stretch=stretch, estimand=Estimand.PROCESS)
+    with database.read() as connection:
+        counted = read_counted(connection, stretch)
+        (bucket,) = make_buckets(question, counted, read_known(connection, question, counted))
+    assert bucket.hallucination is not None
+    return bucket.hallucination
+
+
+def evenly(start: datetime, hours: float, count: int) -> list[datetime]:
+    return [start + timedelta(hours=hours) * n / count for n in range(count)]
+
+
+@pytest.fixture
+def database_url(make_url: object, request: pytest.FixtureRequest) -> str:
+    """On SQLite: what is tested is arithmetic over what is read, the same on both."""
+    url: str = make_url("sqlite")  # type: ignore[operator]
+    shutil.copy(request.getfixturevalue("_upgraded_sqlite"), url.removeprefix("sqlite:///"))
+    return url
+
+
+def test_a_query_cut_within_a_day(database: Database) -> None:
+    """All is labelled; a day of which the query has a part weighs as that part."""
+    draw = random.Random(1)
+    arrive(database, draw, evenly(DAY, 24, 200), "first", 0.0)
+    arrive(database, draw, evenly(DAY + timedelta(days=1), 24, 200), "second", 1.0)
+    now = DAY + timedelta(days=2, hours=1)
+    assert work(database, now, 1_000, 3) == 400
+    found = rate(database, DAY, DAY + timedelta(days=1, hours=6))
+    assert found.rate == pytest.approx(50 / 250)
+    assert not found.borrowed
+
+
+def test_labels_that_began_early_in_the_day(database: Database) -> None:
+    """A few samples are drawn first, all of them; thousands come later and are drawn in their turn, with their weights."""
+    draw = random.Random(2)
+    arrive(database, draw, evenly(DAY, 0.2, 15), "early", 0.0)
+    assert work(database, DAY + timedelta(hours=1), 50, 1) == 15
+    arrive(database, draw, evenly(DAY + timedelta(hours=1), 22, 2_000), "late", 0.5)
+    assert work(database, DAY + timedelta(days=1, hours=1), 120, 2) == 120
+    found = rate(database, DAY, DAY + timedelta(days=1))
+    assert found.rate is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < 0.5 < found.high
+    assert abs(found.rate - 0.5) < 0.15
+    assert not found.borrowed
+
+
+def test_labels_of_one_day_asked_for_a_month(database: Database) -> None:
+    """Labels that stand for a tenth of what was scored speak of another time: the answer says that it is borrowed."""
+    draw = random.Random(3)
+    for day in range(10):
+        arrive(database, draw, evenly(DAY + timedelta(days=day), 24, 60), f"d{day}", 0.3)
+    now = DAY + timedelta(days=10, minutes=5)
+    assert work(database, now, 50, 2) == 50
+    found = rate(database, DAY, DAY + timedelta(days=10))
+    assert found.borrowed
+    assert found.rate is not None
+    own = rate(database, DAY + timedelta(days=9), DAY + timedelta(days=10))
+    assert not own.borrowed
+
+
+def test_a_task_left_out_in_the_middle_waits(database: Database) -> None:
+    """What was labelled behind a task that somebody holds is not used before that one is, so that the order biases nothing."""
+    draw = random.Random(4)
+    arrive(database, draw, evenly(DAY, 24, 300), "s", 0.4)
+    now = DAY + timedelta(days=1, minutes=5)
+    asked = Asked(tenant="default", annotator="jo", first_day=(DAY - EPOCH).days, last_day=(DAY - EPOCH).days)
+    draw_tasks(database, asked, 60, now, 0.0)
+    with database.write() as connection:
+        assert hand_out(connection, asked, now) is not None  # jo holds the first, and goes home
+    assert work(database, now, 50, 2) == 50
+    assert rate(database, DAY, DAY + timedelta(days=1)).n_labels == 0
+    assert work(database, now + timedelta(hours=1), 1, 2) == 1
+    assert rate(database, DAY, DAY + timedelta(days=1)).n_labels == 51
+
+
+def test_over_many_days_the_mean_is_the_truth(database: Database) -> None:
+    """Partly labelled, with sizes that saturate: over 40 days the mean of the estimates is the truth."""
+    draw = random.Random(5)
+    truth, found = [], []
+    for day in range(40):
+        begin = DAY + timedelta(days=3 * day)
+        arrive(database, draw, evenly(begin, 24, 70), f"d{day}", 0.4)
+        assert work(database, begin + timedelta(days=1, minutes=5), 45, 2) == 45
+        estimated = rate(database, begin, begin + timedelta(days=1))
+        assert estimated.rate is not None
+        found.append(estimated.rate)
+        truth.append(0.4)
+    assert float(np.mean(found)) == pytest.approx(0.4, abs=3 * float(np.std(found)) / 40**0.5)
+    assert float(np.std(found)) < 0.12
