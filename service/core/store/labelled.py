@@ -44,9 +44,7 @@ class Labels:
     """What a stretch's labels say, and what is left out of estimates."""
 
     rows: Sequence[LabelledRow] = ()
-    not_drawn: int = (
-        0  # labelled samples of unknown probability: no draw chose them, or not before others that are left
-    )
+    not_drawn: int = 0  # labelled samples of unknown probability: no draw chose them, or others before them are left
     undecided: int = 0  # drawn samples with labels that do not decide: unsure, or not of every claim
 
 
