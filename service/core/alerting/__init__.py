@@ -1,0 +1,1 @@
+"""Alerts: rules, what a reading means by them, and what follows from it. Pure: no database, no clock, no network."""

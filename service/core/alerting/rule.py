@@ -1,0 +1,114 @@
+"""An alert rule as the policy file has it: what is watched, from where on it is bad, and whom it wakes."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from service.core.duration import parse_duration
+from service.core.errors import QueryInvalidError
+from service.core.store.rates import DIMENSIONS
+
+LEAST_WINDOW = timedelta(minutes=1)  # rates are read by whole minutes
+LONGEST_WINDOW = timedelta(days=90)
+MAX_RULES = 100
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
+def _duration(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return timedelta(0) if value == "0s" else parse_duration(value, "")
+    except QueryInvalidError as error:
+        raise ValueError(error.detail) from None
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
+
+
+class Metric(StrEnum):
+    """What a rule watches."""
+
+    FLAGGED_RATE = "flagged_rate"  # of responses
+    CLAIM_RATE = "claim_rate"  # of claims
+    HALLUCINATION_RATE = "hallucination_rate"  # of responses, corrected by labels
+    UNSCORED_SHARE = "unscored_share"  # of the samples that ended and should have a score
+    QUEUE_AGE = "queue_age_s"  # seconds that the oldest pending sample has waited
+
+
+POINT_ONLY = frozenset({Metric.QUEUE_AGE})  # what is known, not estimated: it has no interval
+
+
+class Severity(StrEnum):
+    """How bad it is; the names are those of PagerDuty."""
+
+    CRITICAL = "critical"
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class NoData(StrEnum):
+    """What it means that there is nothing to judge."""
+
+    NOTIFY = "notify"  # somebody is told: what is not measured is not good
+    KEEP = "keep"  # what was, stays
+    OK = "ok"  # nothing comes where nothing is to be expected
+
+
+class AlertRule(BaseModel):
+    """One `[[alerts]]` table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    name: Name
+    metric: Metric
+    match: dict[str, str | Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    group_by: tuple[str, ...] = ()  # each group is judged, fires and is resolved by itself
+    window: Duration = timedelta(hours=1)  # of receipt, up to now
+    above: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None  # bad from here on upwards
+    below: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None  # bad from here on downwards
+    # What is held against the threshold: the nearer end of the interval, so that chance alone fires seldom, or the rate.
+    on: Literal["bound", "point"] = "bound"
+    # Of the interval. Looked at every minute, 95% would fire by chance alone every few days; see docs/decisions/0025.
+    confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.999
+    min_effective_n: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 30.0  # below: too few to say anything
+    min_coverage: Annotated[float, Field(ge=0, le=1)] = (
+        0.5  # share of what should be scored that is; below: nothing is said
+    )
+    for_: Annotated[Duration, Field(alias="for")] = timedelta(minutes=10)  # bad for so long before anybody is told
+    keep_firing_for: Duration = timedelta(minutes=15)  # good for so long before it is resolved
+    renotify: Duration | None = timedelta(hours=24)  # told again while it goes on; "0s" is refused
+    no_data: NoData = NoData.NOTIFY
+    severity: Severity = Severity.ERROR
+    sinks: tuple[Name, ...] = ()  # all if none is named
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.above is None) is (self.below is None):
+            raise ValueError("give `above` or `below`")
+        for name in (*self.match, *self.group_by):
+            if name not in DIMENSIONS:
+                raise ValueError(f"unknown dimension {name!r}; use {', '.join(DIMENSIONS)}")
+        if self.metric is Metric.QUEUE_AGE:
+            if self.match or self.group_by:
+                raise ValueError("the queue has no groups: leave out `match` and `group_by`")
+        elif self.threshold > 1:
+            raise ValueError("a share is between 0 and 1")
+        if not LEAST_WINDOW <= self.window <= LONGEST_WINDOW or self.window % LEAST_WINDOW:
+            raise ValueError("`window` must be whole minutes, 1m to 90d")
+        if self.renotify is not None and not self.renotify:
+            raise ValueError("`renotify` must be longer than nothing; leave it out for a day")
+        return self
+
+    @property
+    def threshold(self) -> float:
+        """What is bad lies beyond it."""
+        return self.above if self.above is not None else self.below or 0.0
+
+    @property
+    def by_bound(self) -> bool:
+        """Whether the interval's nearer end is judged."""
+        return self.on == "bound" and self.metric not in POINT_ONLY
