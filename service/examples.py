@@ -125,6 +125,7 @@ RATES: dict[str, Any] = {
     "end": "2026-11-23T13:36:00Z",
     "granularity_s": 3660.0,
     "group_by": ["release"],
+    "match": {},
     "buckets": [
         {
             "start": "2026-11-23T12:35:00Z",

@@ -126,7 +126,9 @@ def _baseline(asked: CompareQuery, stretch: Stretch, now: datetime) -> Stretch:
 
 def _on_whole(stretch: Stretch, now: datetime) -> Stretch:
     """The stretch, widened to the minutes or hours that are still kept of it."""
-    query = RateQuery(tenant=stretch.tenant, start=stretch.start.isoformat(), to=stretch.end.isoformat())
+    query = RateQuery(
+        tenant=stretch.tenant, start=stretch.start.isoformat(), to=stretch.end.isoformat(), match=stretch.match
+    )
     return _whole(read_stretch(query, now))
 
 

@@ -73,6 +73,7 @@ def answer_rates(database: Database, query: RateQuery, now: datetime) -> RatesAn
         end=stretch.end,
         granularity_s=stretch.width_s,
         group_by=list(stretch.group_by),
+        match={name: list(values) for name, values in stretch.match},
         buckets=[_bucket(bucket) for bucket in make_buckets(question, counted, known)],
     )
 

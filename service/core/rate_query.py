@@ -7,10 +7,11 @@ from service.core.clock import EPOCH
 from service.core.duration import parse_duration
 from service.core.errors import QueryInvalidError
 from service.core.estimate import Estimand
-from service.core.store.rates import DIMENSIONS, Stretch, Unit
+from service.core.store.rates import DIMENSIONS, Match, Stretch, Unit
 from service.core.store.rollups import HOUR_S, MINUTE_S, MINUTES_KEPT, floor
 
 MAX_BUCKETS = 2_000
+MAX_VALUES = 100  # of one dimension
 MINUTE, HOUR = timedelta(seconds=MINUTE_S), timedelta(seconds=HOUR_S)
 MONDAY = timedelta(days=4)  # after the first of January 1970: weeks begin on one
 
@@ -25,6 +26,7 @@ class RateQuery:
     window: str | None = None
     granularity: str | None = None
     group_by: str | None = None  # comma-separated
+    match: Match = ()
     unit: str = "response"
     confidence: str = "0.95"
     estimand: str = "process"
@@ -63,7 +65,17 @@ def read_stretch(query: RateQuery, now: datetime) -> Stretch:
         end=end,
         width_s=int(width.total_seconds()),
         group_by=read_groups(query.group_by, "group_by"),
+        match=_read_match(query.match),
     )
+
+
+def _read_match(match: Match) -> Match:
+    for name, values in match:
+        if len(values) > MAX_VALUES:
+            raise QueryInvalidError(f"More than {MAX_VALUES} values.", field=name)
+        if any("\0" in value for value in values):  # PostgreSQL takes no such text, not even to look for it
+            raise QueryInvalidError("Contains the character U+0000.", field=name)
+    return match
 
 
 def read_groups(text: str | None, field: str) -> tuple[str, ...]:

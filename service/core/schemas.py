@@ -277,6 +277,7 @@ class RatesAnswer(BaseModel):
     end: datetime
     granularity_s: float
     group_by: list[str]
+    match: dict[str, list[str]]  # only submissions with one of these values are in it
     buckets: list[BucketAnswer]
 
 

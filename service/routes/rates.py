@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from service import examples
 from service.core.clock import utc_now
@@ -11,7 +11,7 @@ from service.core.compare_schemas import CompareAnswer
 from service.core.rate_answer import answer_rates
 from service.core.rate_query import RateQuery
 from service.core.schemas import RatesAnswer
-from service.core.store.rates import DIMENSIONS
+from service.core.store.rates import DIMENSIONS, Match
 from service.routes.problem import PROBLEM, READ_FAILURES
 from service.state import ReadDep, SidecarDep, refuse_unknown
 
@@ -30,8 +30,25 @@ COMPARED = {
     "unit",
     "confidence",
     "estimand",
+    *DIMENSIONS,
 }
-PARAMETERS = {"from", "to", "window", "granularity", "group_by", "unit", "confidence", "estimand"}
+PARAMETERS = {"from", "to", "window", "granularity", "group_by", "unit", "confidence", "estimand", *DIMENSIONS}
+ONLY = "Only submissions with this value; may be repeated. Empty: those without one."
+Values = Annotated[list[str] | None, Query(description=ONLY)]
+
+
+async def _match(
+    model: Values = None,
+    release: Values = None,
+    prompt_version: Values = None,
+    route: Values = None,
+    stratum: Values = None,
+) -> Match:
+    given = zip(DIMENSIONS, (model, release, prompt_version, route, stratum), strict=True)
+    return tuple((name, tuple(values)) for name, values in given if values is not None)
+
+
+MatchDep = Annotated[Match, Depends(_match)]
 
 
 @router.get(
@@ -46,6 +63,7 @@ def hallucination_rate(  # noqa: PLR0913, PLR0917 - one argument a query paramet
     request: Request,
     sidecar: SidecarDep,
     caller: ReadDep,
+    match: MatchDep,
     start: Annotated[str | None, Query(alias="from", description="ISO 8601 with zone; inclusive.")] = None,
     to: Annotated[str | None, Query(description="ISO 8601 with zone; exclusive; now if absent.")] = None,
     window: Annotated[str | None, Query(description="Instead of `from`: 30m, 24h, 7d. 24h if both absent.")] = None,
@@ -66,6 +84,7 @@ def hallucination_rate(  # noqa: PLR0913, PLR0917 - one argument a query paramet
     refuse_unknown(request, PARAMETERS)
     query = RateQuery(
         tenant=caller.tenant,
+        match=match,
         start=start,
         to=to,
         window=window,
@@ -86,6 +105,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument a query parameter
     request: Request,
     sidecar: SidecarDep,
     caller: ReadDep,
+    match: MatchDep,
     start: Annotated[str | None, Query(alias="from", description="Of the second window; inclusive.")] = None,
     to: Annotated[str | None, Query(description="Of the second window; exclusive; now if absent.")] = None,
     window: Annotated[str | None, Query(description="Instead of `from`: 24h, 7d.")] = None,
@@ -109,6 +129,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument a query parameter
     refuse_unknown(request, COMPARED)
     query = RateQuery(
         tenant=caller.tenant,
+        match=match,
         start=start,
         to=to,
         window=window,

@@ -86,6 +86,14 @@ def test_rate_refuses_by_option(installation: Installation) -> None:
     """A wrong value names the option as it was typed."""
     told = installation.assay("rate", "--group-by", "customer")
     assert (told.returncode, "--group-by" in told.stderr) == (2, True)
+    told = installation.assay("rate", "--match", "customer=x")
+    assert (told.returncode, "--match" in told.stderr) == (2, True)
+
+
+def test_rate_of_some(installation: Installation) -> None:
+    """Only what matches."""
+    told = json.loads(installation.assay("rate", *OPTIONS, "--match", "release=r1", "--json").stdout)
+    assert (told["match"], told["buckets"][0]["counts"]["scored"]) == ({"release": ["r1"]}, 2)
 
 
 def test_db_status(installation: Installation, make_url: Callable[[str], str], tmp_path: Path) -> None:

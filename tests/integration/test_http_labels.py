@@ -296,6 +296,8 @@ class TestRate:
         answer = running.client.get("/hallucination-rate", params={"group_by": "route"}).json()
         big, small = (bucket["hallucination"] for bucket in answer["buckets"])
         assert (big["borrowed"], big["labels_needed"]) == (False, 0)
+        (alone,) = running.client.get("/hallucination-rate", params={"route": "big"}).json()["buckets"]
+        assert alone["hallucination"] == big
         assert (small["rate"], small["borrowed"], small["n_labels"]) == (None, False, 8)
         assert small["labels_needed"] >= 22
 

@@ -9,7 +9,7 @@ import pytest
 from models.types import NotApplicable, NotApplicableReason, Outcome, Unscored, UnscoredReason
 from service.core.db import Database
 from service.core.store.ledger import Flush, add_flush
-from service.core.store.rollups import Place
+from service.core.store.rollups import Place, fold
 from service.core.store.samples import NewSample
 from service.core.store.scores import ScoredBy
 from service.core.tables import Outcome as Counted
@@ -170,6 +170,44 @@ class TestDivision:
         assert set(groups) == {("r1", "chat"), ("r1", None), (None, None)}
         assert groups["r1", "chat"]["flagged"]["rate"] == 1.0
         assert groups["r1", None]["flagged"]["rate"] == 0.0
+
+    @pytest.mark.parametrize("unit", ["response", "claim"])
+    @pytest.mark.parametrize("folded", [True, False])
+    def test_match_leaves_the_others_out(self, start: Start, database: Database, *, folded: bool, unit: str) -> None:
+        """What is asked of one value is what its group has, whether folded or pending; several values add up."""
+        rows = flagged(2, 9, "a", route="chat", release="r1") + flagged(1, 5, "b", route="search", release="r1")
+        score_rows(database, rows + flagged(4, 7, "c", release="r1"))
+        store(database, *[new_sample(f"p-{n}", route="chat", release="r1") for n in range(3)])
+        if folded:
+            with database.write() as connection:
+                fold(connection, 1_000)
+        running = start()
+
+        def answered(**query: Any) -> list[dict[str, Any]]:
+            answer = running.client.get("/hallucination-rate", params=HOUR | {"unit": unit} | query)
+            assert answer.status_code == 200
+            return [
+                {name: b[name] for name in ("flagged", "counts", "bound_low", "bound_high")}
+                for b in answer.json()["buckets"]
+            ]
+
+        grouped = running.client.get("/hallucination-rate", params=HOUR | {"unit": unit, "group_by": "route"}).json()
+        for bucket in grouped["buckets"]:
+            (found,) = answered(route=bucket["group"]["route"] or "")
+            assert found == {name: bucket[name] for name in found}
+        (both,) = answered(route=["chat", "search"], release="r1")
+        assert both["counts"]["scored"] == 14
+        assert both["counts"]["pending"] == 3
+        assert answered(route="chat", release="r2") == []
+
+    def test_match_says_what_it_left_out(self, start: Start) -> None:
+        """The answer names it; a value that no database takes is refused by its name."""
+        running = start()
+        answer = running.client.get("/hallucination-rate", params={"route": ["a", "b"], "stratum": ""}).json()
+        assert answer["match"] == {"route": ["a", "b"], "stratum": [""]}
+        for query in ("route=%00", "&".join(f"route={n}" for n in range(101))):
+            refused = running.client.get(f"/hallucination-rate?{query}")
+            assert (refused.status_code, refused.json()["field"]) == (400, "route")
 
     @pytest.mark.parametrize("name", ["model", "release", "prompt_version", "route", "stratum"])
     def test_every_dimension_groups(self, start: Start, database: Database, name: str) -> None:

@@ -15,6 +15,7 @@ from service.core.keys import DEFAULT_TENANT
 from service.core.rate_answer import answer_rates
 from service.core.rate_query import RateQuery
 from service.core.schemas import BucketAnswer, LabelledRateAnswer, RatesAnswer
+from service.core.store.rates import DIMENSIONS, Match
 from workers.commands.entry import explained, logged_settings, opened_database
 from workers.visible import visible
 
@@ -32,6 +33,9 @@ def rate(  # noqa: PLR0913 - one argument an option
     window: Annotated[str | None, typer.Option(help="Instead of --from: 30m, 24h, 7d. 24h if both absent.")] = None,
     granularity: Annotated[str | None, typer.Option(help="Width of a bucket: 5m, 1h, 1d.")] = None,
     group_by: Annotated[str | None, typer.Option(help="Such as release,route.")] = None,
+    match: Annotated[
+        list[str] | None, typer.Option(help="Only submissions with it, such as route=search; may be repeated.")
+    ] = None,
     unit: Annotated[str, typer.Option(help="`response` or `claim`.")] = "response",
     confidence: Annotated[str, typer.Option(help="Of the interval, between 0.5 and 0.9999.")] = "0.95",
     estimand: Annotated[
@@ -48,6 +52,7 @@ def rate(  # noqa: PLR0913 - one argument an option
         window=window,
         granularity=granularity,
         group_by=group_by,
+        match=_match(match or []),
         unit=unit,
         confidence=confidence,
         estimand=estimand,
@@ -61,6 +66,16 @@ def rate(  # noqa: PLR0913 - one argument an option
     console = Console(highlight=False)
     _show(answer, console)
     console.print(Text(_notes(answer)), style="dim", soft_wrap=True)
+
+
+def _match(given: list[str]) -> Match:
+    values: dict[str, list[str]] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or name not in DIMENSIONS:
+            raise typer.BadParameter(f"write NAME=VALUE with one of {', '.join(DIMENSIONS)}", param_hint="--match")
+        values.setdefault(name, []).append(value)
+    return tuple((name, tuple(held)) for name, held in values.items())
 
 
 def _answer(database: Database, query: RateQuery) -> RatesAnswer:

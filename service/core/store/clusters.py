@@ -118,7 +118,7 @@ def _sums(stretch: Stretch, unit: Unit, estimand: Estimand) -> Select[Any]:
         )
         .join(scores, scores.c.sample_seq == samples.c.seq)
         .where(
-            samples.c.tenant == stretch.tenant,
+            stretch.of(samples),
             samples.c.received_at >= stretch.start,
             samples.c.received_at < stretch.end,
             samples.c.in_rate,

@@ -123,6 +123,7 @@ def _scores_of(stretch: Stretch, wider: Stretch, estimand: Estimand) -> Select[A
         .join(scores, scores.c.sample_seq == samples.c.seq)
         .where(
             samples.c.seq.in_(_labelled_seqs(wider)),
+            stretch.of(samples),
             samples.c.in_rate,
             samples.c.received_at >= wider.start,
             samples.c.received_at < wider.end,

@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Select,
     Table,
+    and_,
     case,
     func,
     literal,
@@ -24,6 +26,7 @@ from service.core.clock import to_microseconds
 from service.core.store.rollups import SUMS, WIDTHS_S, Sums, pieces
 from service.core.tables import SCORES, Outcome, State, rollup_deltas, rollups, samples
 
+Match = tuple[tuple[str, tuple[str, ...]], ...]  # dimensions and the values of each that count; all of the others
 DIMENSIONS = ("model", "release", "prompt_version", "route", "stratum")
 _PENDING = samples.c.state == literal_column("'pending'")  # the partial index's predicate
 
@@ -44,6 +47,12 @@ class Stretch:
     end: datetime  # exclusive, on a whole minute
     width_s: int  # of a bucket; whole minutes
     group_by: tuple[str, ...]  # of DIMENSIONS
+    match: Match = ()
+
+    def of(self, table: Any) -> ColumnElement[bool]:
+        """Whose rows of a table with a tenant and the dimensions are meant, as SQL; whatever their time."""
+        wanted = (table.c[name].in_(values) for name, values in self.match)
+        return and_(table.c.tenant == self.tenant, *wanted)
 
     @property
     def widest_s(self) -> int:
@@ -131,7 +140,7 @@ def _part(table: Table, stretch: Stretch, start: datetime, end: datetime, sums: 
     names = dict.fromkeys((*stretch.group_by, "outcome", "fingerprint", "inclusion_probability"))
     columns = [table.c[name] for name in (*names, *sums)]
     return select(bucket_of(table.c.start, stretch).label("bucket"), *columns).where(
-        table.c.tenant == stretch.tenant, table.c.start >= start, table.c.start < end
+        stretch.of(table), table.c.start >= start, table.c.start < end
     )
 
 
@@ -143,7 +152,7 @@ def _read_pending(connection: Connection, stretch: Stretch) -> list[StateRow]:
     keys += [outcome, samples.c.inclusion_probability]
     statement = (
         select(*keys, func.count().label("number"))
-        .where(_PENDING, samples.c.tenant == stretch.tenant, moment >= stretch.start, moment < stretch.end)
+        .where(_PENDING, stretch.of(samples), moment >= stretch.start, moment < stretch.end)
         .group_by(*keys)
     )
     size = len(stretch.group_by)
