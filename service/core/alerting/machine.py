@@ -43,7 +43,7 @@ class Reading:
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    effective_n: float | None = None
+    effective_n: float | None = None  # None: there is nothing; with no value: there is something, and too little
     coverage: float | None = None  # share of what should be scored that is
 
 
@@ -71,7 +71,7 @@ class Step:
 def judge(rule: AlertRule, reading: Reading) -> Verdict:
     """Bad only where it can be said: the interval's nearer end is beyond the threshold, over enough of the traffic."""
     if reading.value is None:
-        return Verdict.NO_DATA
+        return Verdict.NO_DATA if reading.effective_n is None else Verdict.LOW_COVERAGE
     if rule.metric not in POINT_ONLY:
         if reading.effective_n is None or reading.effective_n < rule.min_effective_n:
             return Verdict.LOW_COVERAGE

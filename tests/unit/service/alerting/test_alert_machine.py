@@ -104,6 +104,7 @@ class TestLowCoverage:
     ("changes", "reading", "verdict"),
     [
         ({}, Reading(), NONE),
+        ({}, Reading(effective_n=0.0), LOW),
         ({}, Reading(value=0.2, low=0.06, high=0.4, effective_n=50, coverage=0.9), BAD),
         ({}, Reading(value=0.2, low=0.04, high=0.4, effective_n=50, coverage=0.9), GOOD),
         ({"on": "point"}, Reading(value=0.2, low=0.04, high=0.4, effective_n=50, coverage=0.9), BAD),
