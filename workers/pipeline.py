@@ -58,6 +58,11 @@ class Pipeline:
         return not self._lock.locked()
 
     @property
+    def fingerprint(self) -> str:
+        """Of its scorer."""
+        return self._by.fingerprint
+
+    @property
     def lease_s(self) -> float:
         """How long a row that it takes is its own."""
         return self._limits.lease_s

@@ -99,7 +99,7 @@ class Ticker:
         if leads and self._retention:
             self._retention.sweep()
         with self._database.read() as connection:
-            waiting = any_takeable(connection) or any_rescores(connection)
+            waiting = any_takeable(connection) or any_rescores(connection, self._pipeline.fingerprint)
         if waiting and leads:
             self._ring()
         if waiting:

@@ -18,8 +18,10 @@ class Spent:
 
 def allowed_scale(most: float, spent: Spent) -> float:
     """The factor on every rate, 0 to 1, at which what is left lasts until the period ends if traffic stays as it is."""
-    wanted = spent.wanted_per_s * max(spent.left_s, LEAST_SPAN_S)
     left = max(0.0, most - spent.samples)
+    if left == 0:
+        return 0.0  # also where nothing has come of late: what comes next would find it spent
+    wanted = spent.wanted_per_s * max(spent.left_s, LEAST_SPAN_S)
     return 1.0 if wanted <= left else left / wanted
 
 

@@ -163,7 +163,7 @@ def borrow(predicted: Predicted, own: Sequence[Labelled], lender: Lender | None,
     group, where it may err quite otherwise. Its variance has two parts: of the scorer's rate here, and of the line (the
     sandwich estimator; White 1980).
     """
-    needed = too_few(own)
+    needed = too_few(own, coverage(predicted, own))
     if lender is None or lender.effective < MIN_LABELS or predicted.m <= 0:
         return needed
     mean = predicted.f / predicted.m
@@ -184,11 +184,15 @@ def _corrected(
     return Corrected(rate=rate, low=low, high=high, effective_n=n, n_labels=len(labels), labels_needed=0, power=line.b)
 
 
-def too_few(labels: Sequence[Labelled]) -> Corrected:
-    """No estimate, and how many more labels like these it takes."""
+def too_few(labels: Sequence[Labelled], covered: float = 1.0) -> Corrected:
+    """No estimate, and how many more labels like these it takes; `covered`: what they stand for of what was scored."""
     effective = effective_labels(labels)
     efficiency = effective / len(labels) if labels else 1.0
-    needed = max(1, math.ceil((MIN_LABELS - effective) / efficiency))
+    if effective < MIN_LABELS:
+        missing = (MIN_LABELS - effective) / efficiency
+    else:  # enough of them, of another time than most of what was scored
+        missing = len(labels) * (MOST_OF_IT / covered - 1) if covered > 0 else 0.0
+    needed = max(1, math.ceil(missing))
     return Corrected(rate=None, low=None, high=None, effective_n=None, n_labels=len(labels), labels_needed=needed)
 
 

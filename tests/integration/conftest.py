@@ -1,9 +1,10 @@
 """Fixtures: a sidecar in this process, on an empty database, with no Redis unless one is given."""
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -111,17 +112,20 @@ class Outage:
 
     server: PostgresServer
     down: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self) -> None:
         """Kills it, with every connection."""
-        self.server.stop("immediate")
-        self.down = True
+        with self.lock:
+            self.server.stop("immediate")
+            self.down = True
 
     def end(self) -> None:
-        """Starts it again."""
-        if self.down:
-            self.server.start()
-            self.down = False
+        """Starts it again; of two threads that do, one waits for the other."""
+        with self.lock:
+            if self.down:
+                self.server.start()
+                self.down = False
 
 
 @pytest.fixture

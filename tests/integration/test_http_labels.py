@@ -405,6 +405,18 @@ class TestFeedback:
         assert (done["samples"], done["comments_removed"]) == (0, 2)
         assert [row.comment for row in stored(database)] == [None, "secret"]
 
+    def test_what_was_said_of_an_answer_without_a_row(self, start: Start, database: Database) -> None:
+        """Feedback on one that was never sampled, or whose row has lost its id, goes by its id; a second time is 404."""
+        fill(database, 1)
+        running = start()
+        assert running.client.delete("/samples/s-0?rows=true").status_code == 200
+        for name in ("s-0", "never"):
+            running.client.post("/feedback", json={"id": name, "rating": "down", "comment": "secret"})
+            assert running.client.delete(f"/samples/{name}?rows=true").json()["comments_removed"] == 1
+            assert running.client.delete(f"/samples/{name}?rows=true").status_code == 404
+        with database.read() as connection:
+            assert connection.execute(select(feedback)).all() == []
+
     @pytest.mark.parametrize("rows", ["false", "true"])
     def test_a_session_s_comments_are_found_by_id_and_by_trace(
         self, start: Start, database: Database, rows: str

@@ -4,23 +4,28 @@ import random
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import Column, func, insert, literal, select
 
 from models.types import Outcome
 from service.core.clock import EPOCH
 from service.core.correction import Corrected
 from service.core.db import Database
 from service.core.estimate import Estimand
-from service.core.label_tables import Annotator, Verdict
+from service.core.label_draw import size_of
+from service.core.label_tables import Annotator, Verdict, label_pools, label_tasks
 from service.core.rate_answer import read_known
 from service.core.rates import Question, make_buckets
-from service.core.store.drawing import draw_tasks
+from service.core.store.drawing import draw_tasks, still_there
 from service.core.store.labels import Asked, NewLabel, hand_out, upsert_labels
 from service.core.store.rates import Stretch, read_counted
+from service.core.store.removal import By, Depth, Removal, remove_batch
 from service.core.store.samples import NewSample, accept, read_sample_of
 from service.core.store.taking import Finished, TakeLimits, finish, take_fresh
+from service.core.tables import scores
 from tests.integration.support import BY, new_sample, scored
 
 DAY = datetime(2026, 7, 1, tzinfo=UTC)
@@ -142,6 +147,7 @@ def test_labels_of_one_day_asked_for_a_month(database: Database) -> None:
     found = rate(database, DAY, DAY + timedelta(days=10))
     assert found.borrowed
     assert found.rate is not None
+    assert found.labels_needed > 100  # as many as stand for half of ten days
     own = rate(database, DAY + timedelta(days=9), DAY + timedelta(days=10))
     assert not own.borrowed
 
@@ -175,3 +181,66 @@ def test_over_many_days_the_mean_is_the_truth(database: Database) -> None:
         truth.append(0.4)
     assert float(np.mean(found)) == pytest.approx(0.4, abs=3 * float(np.std(found)) / 40**0.5)
     assert float(np.std(found)) < 0.12
+
+
+def test_a_sample_keeps_the_size_of_its_first_score(database: Database) -> None:
+    """Scored again between two draws, with scores that say the opposite: what it stands for is what it was."""
+    draw = random.Random(6)
+    arrive(database, draw, evenly(DAY, 24, 400), "s", 0.4)
+    now = DAY + timedelta(days=1, minutes=5)
+    asked = Asked(tenant="default", annotator="mira", first_day=(DAY - EPOCH).days, last_day=(DAY - EPOCH).days)
+    draw_tasks(database, asked, 40, now, 0.0)
+    with database.write() as connection:
+        connection.execute(
+            insert(scores).from_select(
+                [c.name for c in scores.c if c.name != "seq"],
+                select(*[_turned(c) for c in scores.c if c.name != "seq"]),
+            )
+        )
+    draw_tasks(database, asked, 40, now, 0.0)
+    with database.read() as connection:
+        sizes = connection.execute(
+            select(label_tasks.c.size, scores.c.score)
+            .join(scores, scores.c.sample_seq == label_tasks.c.sample_seq)
+            .where(scores.c.fingerprint == BY.fingerprint)
+        ).all()
+    assert len(sizes) >= 80
+    assert all(row.size == pytest.approx(size_of(row.score, 1.0)) for row in sizes)
+
+
+def _turned(column: Column[Any]) -> Any:
+    if column.name == "fingerprint":
+        return literal("f2").label("fingerprint")
+    return (1.03 - column).label("score") if column.name == "score" else column
+
+
+def test_of_an_erased_sample_nothing_is_drawn(database: Database) -> None:
+    """Between the draw's look and its write a row is erased: nothing that is made of its id is written."""
+    draw = random.Random(7)
+    arrive(database, draw, evenly(DAY, 24, 40), "s", 0.4)
+    now = DAY + timedelta(days=1, minutes=5)
+    tasks = [
+        {"sample_seq": seq, "tenant": "default", "day": 0, "part": 0, "size": 0.1, "ratio": 1.0, "twice": False}
+        for seq in range(1, 41)
+    ]
+    removal = Removal(tenant="default", depth=Depth.ROWS, by=By.REQUEST, sample_id=_name(database, 3))
+    with database.write() as connection:
+        assert remove_batch(connection, removal, now, 9).samples == 1
+        left = still_there(connection, tasks)
+    assert sorted(task["sample_seq"] for task in left) == [seq for seq in range(1, 41) if seq != 3]
+
+
+def _name(database: Database, seq: int) -> str:
+    with database.read() as connection:
+        return read_sample_of(connection, seq).sample.id
+
+
+def test_parts_of_a_day_are_not_too_many(database: Database) -> None:
+    """Draws that follow one another closely make no new part each: every part is read at every draw."""
+    draw = random.Random(8)
+    arrive(database, draw, evenly(DAY, 3, 600), "s", 0.4)
+    asked = Asked(tenant="default", annotator="mira", first_day=(DAY - EPOCH).days, last_day=(DAY - EPOCH).days)
+    for minute in range(60):
+        draw_tasks(database, asked, 2, DAY + timedelta(minutes=60 + minute), 0.0)
+    with database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(label_pools)).scalar_one() <= 7

@@ -165,6 +165,14 @@ def test_a_budget_is_known_before_the_first_submission(start: Start, database: D
     assert (answer["decision"], answer["reason"]) == ("sampled_out", "budget")
 
 
+def test_a_spent_budget_stays_spent_in_quiet_times(start: Start, database: Database) -> None:
+    """Nothing came for a while, so nothing seems to be wanted: what comes next finds nothing left all the same."""
+    store(database, *[new_sample(f"s-{n}", received_at=utc_now().replace(hour=0, minute=0)) for n in range(6)])
+    running = start(BUDGET.replace("samples = 1000", "samples = 6"))
+    answer = running.client.post("/score", json=submission("first")).json()
+    assert (answer["decision"], answer["reason"]) == ("sampled_out", "budget")
+
+
 def test_a_claim_gets_past_no_budget(start: Start, database: Database) -> None:
     """A client that says that it chose this one by an older policy is decided like the others."""
     arrive(database, 600_000)

@@ -17,6 +17,8 @@ from service.core.tables import Kept, State, samples, scores
 
 READ_EACH = 20  # candidates of a part for every task that is wanted
 SETTLED = timedelta(seconds=30)  # after receipt: until then a sample may not be committed yet
+READ_AT_ONCE = 500
+LEAST_PART = timedelta(minutes=10)  # of the second part of a day and all that follow: each is read at every draw
 SHORT = timedelta(hours=6)  # a part that is shorter is read by time, a longer one by position
 
 
@@ -59,15 +61,32 @@ def draw_tasks(database: Database, asked: Asked, wanted: int, now: datetime, twi
             "twice": candidate.position * 1e6 % 1 < twice,
             "drawn_at": now,
         }
-        for pool, candidate in drawn.tasks
+        for pool, candidate in sorted(drawn.tasks, key=lambda each: each[1].seq)  # locks in one order
     ]
     try:
         with database.write() as connection:
+            tasks = still_there(connection, tasks)
             _raise_cutoffs(connection, asked.tenant, parts, drawn.cutoff)
-            connection.execute(insert(connection, label_tasks).on_conflict_do_nothing(), tasks)
+            if tasks:
+                connection.execute(insert(connection, label_tasks).on_conflict_do_nothing(), tasks)
     except _OvertakenError:
         return 0  # another draw has just closed a part: what it drew is there to be handed out
     return len(tasks)
+
+
+def still_there(connection: Connection, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those whose text was not removed since they were read: of an erased sample nothing made of its id is written."""
+    seqs = [task["sample_seq"] for task in tasks]
+    kept: set[int] = set()
+    for at in range(0, len(seqs), READ_AT_ONCE):
+        statement = (
+            select(samples.c.seq)
+            .where(samples.c.seq.in_(seqs[at : at + READ_AT_ONCE]), samples.c.kept == Kept.TEXT)
+            .order_by(samples.c.seq)
+            .with_for_update(read=True, key_share=True)
+        )
+        kept |= set(connection.execute(statement).scalars())
+    return [task for task in tasks if task["sample_seq"] in kept]
 
 
 class _OvertakenError(Exception):
@@ -90,7 +109,8 @@ def _parts(connection: Connection, asked: Asked, now: datetime) -> list[Part]:
         of_day = [part for part in parts if part.day == day]
         begin = of_day[-1].until if of_day else EPOCH + timedelta(days=day)
         until = min(ended, EPOCH + timedelta(days=day + 1))
-        if until > begin:
+        ended_day = until == EPOCH + timedelta(days=day + 1)
+        if until > begin and (not of_day or ended_day or until - begin >= LEAST_PART):
             parts.append(Part(day=day, part=len(of_day), begin=begin, until=until, cutoff=0.0))
     return parts
 
@@ -108,10 +128,11 @@ def _ended(connection: Connection, tenant: str, now: datetime) -> datetime:
 
 def _pool(connection: Connection, tenant: str, part: Part, limit: int) -> Pool:
     """The first samples of a part by position, those that are tasks or have no text left out."""
-    newest = select(scores.c.score).where(scores.c.sample_seq == samples.c.seq).order_by(scores.c.seq.desc()).limit(1)
+    # The first score: a size that changed when a sample is scored again would give it two chances and one weight.
+    first = select(scores.c.score).where(scores.c.sample_seq == samples.c.seq).order_by(scores.c.seq).limit(1)
     position: Any = samples.c.label_key
     statement = select(
-        samples.c.seq, samples.c.label_key, samples.c.inclusion_probability, newest.scalar_subquery().label("score")
+        samples.c.seq, samples.c.label_key, samples.c.inclusion_probability, first.scalar_subquery().label("score")
     ).where(
         samples.c.tenant == tenant,
         samples.c.received_at >= part.begin,
@@ -154,7 +175,7 @@ def _raise_cutoffs(connection: Connection, tenant: str, parts: Sequence[Part], c
                 "until": part.until,
                 "cutoff": max(cutoff, part.cutoff),
             }
-            for part in parts
+            for part in sorted(parts, key=lambda each: (each.day, each.part))  # locks in one order
         ],
     )
     days = {part.day for part in parts}

@@ -214,7 +214,8 @@ def remove_batch(connection: Connection, removal: Removal, now: datetime, limit:
         seqs = [row.seq for row in connection.execute(due)]
         # First, as who scores again has the request's row before the sample's: he then writes nothing.
         connection.execute(delete(rescores).where(rescores.c.sample_seq.in_(seqs)))
-        held = _due(removal, kept).where(samples.c.seq.in_(seqs)).with_for_update(skip_locked=removal.spare_taken)
+        held = _due(removal, kept).where(samples.c.seq.in_(seqs)).order_by(samples.c.seq)
+        held = held.with_for_update(skip_locked=removal.spare_taken)
         rows = connection.execute(held).all()
         if rows:
             seqs = [row.seq for row in rows]

@@ -73,11 +73,9 @@ def count_rescores(connection: Connection, tenant: str, fingerprint: str) -> int
     return int(connection.execute(select(func.count()).select_from(rescores).where(waiting)).scalar_one())
 
 
-def any_rescores(connection: Connection, fingerprint: str | None = None) -> bool:
-    """Whether any is under no lease; of this scorer, or of all."""
-    statement = select(rescores.c.sample_seq).where(_FREE).limit(1)
-    if fingerprint is not None:
-        statement = statement.where(rescores.c.fingerprint == fingerprint)
+def any_rescores(connection: Connection, fingerprint: str) -> bool:
+    """Whether any of this scorer is under no lease."""
+    statement = select(rescores.c.sample_seq).where(rescores.c.fingerprint == fingerprint, _FREE).limit(1)
     return connection.execute(statement).first() is not None
 
 
