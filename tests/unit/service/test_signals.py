@@ -133,7 +133,7 @@ class TestBudget:
             (100, 0.1, 600, 0.0),
             (120, 0.1, 600, 0.0),
             (99, 1.0, 0.5, 1 / 60),  # the last is not spent in half a second
-            (100, 0.0, 600, 1.0),
+            (100, 0.0, 600, 0.0),
         ],
     )
     def test_what_is_left_lasts(self, samples: int, wanted: float, left_s: float, scale: float) -> None:
