@@ -168,4 +168,4 @@ def test_rescore(installation: Installation, database: Database) -> None:
     told = installation.assay("rescore", "--from", "2026-11-01T12:00:00Z", "--dry-run")
     assert f"Of 4 samples that both scored, f1 flags 25.0% and {new[:8]} 100.0%: +75 points" in told.stdout
     told = installation.assay("rescore", "--from", "2026-11-01T12:00:00Z", "--no-wait")
-    assert "Asked for 0 samples" in told.stdout
+    assert "Nothing to score again" in told.stdout

@@ -3,6 +3,7 @@
 import random
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,13 +17,13 @@ from service.core.correction import Corrected
 from service.core.db import Database
 from service.core.estimate import Estimand
 from service.core.label_draw import size_of
-from service.core.label_tables import Annotator, Verdict, label_pools, label_tasks
+from service.core.label_tables import Annotator, Verdict, label_pools, label_tasks, labels
 from service.core.rate_answer import read_known
 from service.core.rates import Question, make_buckets
 from service.core.store.drawing import draw_tasks, still_there
 from service.core.store.labels import Asked, NewLabel, hand_out, upsert_labels
 from service.core.store.rates import Stretch, read_counted
-from service.core.store.removal import By, Depth, Removal, remove_batch
+from service.core.store.removal import FIRST, NEVER, By, Depth, Removal, remove_batch
 from service.core.store.samples import NewSample, accept, read_sample_of
 from service.core.store.taking import Finished, TakeLimits, finish, take_fresh
 from service.core.tables import scores
@@ -244,3 +245,42 @@ def test_parts_of_a_day_are_not_too_many(database: Database) -> None:
         draw_tasks(database, asked, 2, DAY + timedelta(minutes=60 + minute), 0.0)
     with database.read() as connection:
         assert connection.execute(select(func.count()).select_from(label_pools)).scalar_one() <= 7
+
+
+def test_what_came_after_a_draw_can_be_labelled_at_once(database: Database) -> None:
+    """Where nothing else is left, a person who waits for work gets what has just ended, however short its part."""
+    draw = random.Random(9)
+    arrive(database, draw, evenly(DAY, 0.01, 5), "first", 0.4)
+    assert work(database, DAY + timedelta(minutes=2), 50, 1) == 5
+    arrive(database, draw, evenly(DAY + timedelta(minutes=2), 0.01, 5), "next", 0.4)
+    assert work(database, DAY + timedelta(minutes=4), 50, 1) == 5
+
+
+def test_erasure_changes_no_rate_and_admits_no_label(database: Database) -> None:
+    """Whose label counts goes on to count without its row; whose waited for its turn never does, and lost its place."""
+    draw = random.Random(10)
+    arrive(database, draw, evenly(DAY, 24, 300), "s", 0.4)
+    now = DAY + timedelta(days=1, minutes=5)
+    day = (DAY - EPOCH).days
+    assert work(database, now, 35, 2) == 35
+    with database.write() as connection:  # jo holds the next one
+        asked = Asked(tenant="default", annotator="jo", first_day=day, last_day=day)
+        if (held := hand_out(connection, asked, now)) is None:
+            pytest.fail("nothing was left")
+    waiting = work(database, now, 4, 2)
+    before = rate(database, DAY, DAY + timedelta(days=1))
+    assert (waiting, before.n_labels) == (4, 35)
+    removal = Removal(tenant="default", depth=Depth.ROWS, by=By.REQUEST)
+    with database.read() as connection:
+        labelled = list(connection.execute(select(labels.c.sample_seq).distinct()).scalars())
+    for seq in labelled:
+        with database.write() as connection:
+            remove_batch(connection, replace(removal, sample_id=read_sample_of(connection, seq).sample.id), now, 9)
+    after = rate(database, DAY, DAY + timedelta(days=1))
+    assert (after.rate, after.n_labels) == (before.rate, 35)
+    with database.write() as connection:
+        remove_batch(connection, replace(removal, sample_id=read_sample_of(connection, held).sample.id), now, 9)
+    assert rate(database, DAY, DAY + timedelta(days=1)).n_labels == 35
+    with database.read() as connection:
+        erased = select(label_tasks.c.ratio).where(label_tasks.c.sample_seq.in_(labelled)).distinct()
+        assert set(connection.execute(erased).scalars()) == {FIRST, NEVER}

@@ -54,9 +54,11 @@ def rescore(
             scorer = load_scorer(scorer_config(settings))
             wanted = Wanted(tenant=tenant, start=stretch.start, end=stretch.end, fingerprint=scorer.fingerprint)
             asked = _request(database, wanted, console)
-            console.print(
-                f"Asked for {asked:,} samples to be scored again, by {scorer.name} {scorer.fingerprint[:SHOWN]}."
-            )
+            by = f"{scorer.name} {scorer.fingerprint[:SHOWN]}"
+            if asked:
+                console.print(f"Asked for {asked:,} samples to be scored again, by {by}.")
+            else:
+                console.print(f"Nothing to score again: what still has its text of this time, {by} has scored.")
             if wait and asked:
                 _follow(database, wanted, console)
         _show(database, tenant, (stretch.start, stretch.end), level, console)

@@ -75,9 +75,7 @@ class AlertRule(BaseModel):
     # Of the interval. Looked at every minute, 95% would fire by chance alone every few days; see docs/decisions/0025.
     confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.999
     min_effective_n: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 30.0  # below: too few to say anything
-    min_coverage: Annotated[float, Field(ge=0, le=1)] = (
-        0.5  # share of what should be scored that is; below: nothing is said
-    )
+    min_coverage: Annotated[float, Field(ge=0, le=1)] = 0.5  # scored of what should be; below: nothing is said
     for_: Annotated[Duration, Field(alias="for")] = timedelta(minutes=10)  # bad for so long before anybody is told
     keep_firing_for: Duration = timedelta(minutes=15)  # good for so long before it is resolved
     renotify: Duration | None = timedelta(hours=24)  # told again while it goes on; "0s" is refused

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Connection, case, exists, func, literal_colum
 
 from service.core.clock import EPOCH, from_microseconds
 from service.core.db import Database
-from service.core.label_draw import Candidate, Pool, draw, size_of
+from service.core.label_draw import CENSUS, Candidate, Drawn, Pool, draw, size_of
 from service.core.label_tables import label_pools, label_tasks
 from service.core.store.dialect import insert
 from service.core.store.labels import Asked
@@ -18,7 +18,7 @@ from service.core.tables import Kept, State, samples, scores
 READ_EACH = 20  # candidates of a part for every task that is wanted
 SETTLED = timedelta(seconds=30)  # after receipt: until then a sample may not be committed yet
 READ_AT_ONCE = 500
-LEAST_PART = timedelta(minutes=10)  # of the second part of a day and all that follow: each is read at every draw
+LEAST_PART = timedelta(minutes=10)  # unless nothing else is left to draw: every part is read at every draw
 SHORT = timedelta(hours=6)  # a part that is shorter is read by time, a longer one by position
 
 
@@ -40,14 +40,11 @@ def draw_tasks(database: Database, asked: Asked, wanted: int, now: datetime, twi
     is the share that two people label, which the position decides: no chance of the moment.
     """
     with database.read() as connection:
-        parts = _parts(connection, asked, now)
-        read_each = wanted * READ_EACH
-        while True:
-            pools = [_pool(connection, asked.tenant, part, read_each) for part in parts]
-            drawn = draw(pools, wanted)
-            if drawn.tasks or all(pool.read_to >= 1 for pool in pools):
+        for least in (LEAST_PART, timedelta(0)):
+            parts = _parts(connection, asked, now, least)
+            drawn = _draw(connection, asked.tenant, parts, wanted)
+            if drawn.tasks:
                 break
-            read_each *= 4
     if not drawn.tasks:
         return 0
     tasks = [
@@ -74,6 +71,16 @@ def draw_tasks(database: Database, asked: Asked, wanted: int, now: datetime, twi
     return len(tasks)
 
 
+def _draw(connection: Connection, tenant: str, parts: Sequence[Part], wanted: int) -> Drawn:
+    read_each = wanted * READ_EACH
+    while True:
+        pools = [_pool(connection, tenant, part, read_each) for part in parts]
+        drawn = draw(pools, wanted)
+        if drawn.tasks or all(pool.read_to >= 1 for pool in pools):
+            return drawn
+        read_each *= 4
+
+
 def still_there(connection: Connection, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those whose text was not removed since they were read: of an erased sample nothing made of its id is written."""
     seqs = [task["sample_seq"] for task in tasks]
@@ -93,8 +100,12 @@ class _OvertakenError(Exception):
     """A part of that number was made meanwhile, with another end."""
 
 
-def _parts(connection: Connection, asked: Asked, now: datetime) -> list[Part]:
-    """The parts that were made before, and of each day what has ended since as one part more."""
+def _parts(connection: Connection, asked: Asked, now: datetime, least: timedelta) -> list[Part]:
+    """The parts that were made before and have something left, and of each day what has ended since as one part more.
+
+    A part of a day that goes on is at least so long, unless it is the first. Of a part of which all were drawn nothing
+    is left.
+    """
     statement = (
         select(label_pools)
         .where(label_pools.c.tenant == asked.tenant, label_pools.c.day.between(asked.first_day, asked.last_day))
@@ -110,9 +121,9 @@ def _parts(connection: Connection, asked: Asked, now: datetime) -> list[Part]:
         begin = of_day[-1].until if of_day else EPOCH + timedelta(days=day)
         until = min(ended, EPOCH + timedelta(days=day + 1))
         ended_day = until == EPOCH + timedelta(days=day + 1)
-        if until > begin and (not of_day or ended_day or until - begin >= LEAST_PART):
+        if until > begin and (not of_day or ended_day or until - begin >= least):
             parts.append(Part(day=day, part=len(of_day), begin=begin, until=until, cutoff=0.0))
-    return parts
+    return [part for part in parts if part.cutoff < CENSUS]
 
 
 def _ended(connection: Connection, tenant: str, now: datetime) -> datetime:

@@ -1,12 +1,12 @@
 """Labelled samples as estimates need them: drawn with a known probability, scored, and what people said of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, or_, select
 
 from service.core.clock import EPOCH
 from service.core.estimate import Estimand
@@ -174,10 +174,24 @@ def _drawn(connection: Connection, stretch: Stretch) -> Mapping[int, float]:
     labelled are what a shorter draw would have been: its ratio is their cutoff. Those beyond it, labelled before their
     turn, wait for it. A task whose text is gone, or whose label does not decide, is passed over.
     """
+    of_days = and_(label_tasks.c.tenant == stretch.tenant, label_tasks.c.day.between(*_days(stretch)))
+    return {seq: min(1.0, size * cutoff) for seq, size, cutoff in _reached(connection, of_days)}
+
+
+def read_counting(connection: Connection, seqs: Sequence[int]) -> set[int]:
+    """Which of these samples are tasks that labelling has come to."""
+    own = label_tasks.alias("own")
+    names = ("tenant", "day", "part")
+    same_part = exists().where(own.c.sample_seq.in_(seqs), *(own.c[name] == label_tasks.c[name] for name in names))
+    return {seq for seq, _, _ in _reached(connection, same_part)} & set(seqs)
+
+
+def _reached(connection: Connection, which: ColumnElement[bool]) -> Iterator[tuple[int, float, float]]:
+    """Number, size and cutoff of the tasks of whole parts that labelling has come to."""
     by_people = and_(labels.c.sample_seq == label_tasks.c.sample_seq, labels.c.kind == Annotator.HUMAN)
     statement = (
         select(
-            *(label_tasks.c[name] for name in ("sample_seq", "day", "part", "size", "ratio")),
+            *(label_tasks.c[name] for name in ("sample_seq", "tenant", "day", "part", "size", "ratio")),
             label_pools.c.cutoff,
             or_(exists().where(by_people), samples.c.kept != Kept.TEXT).label("passed"),
         )
@@ -186,15 +200,14 @@ def _drawn(connection: Connection, stretch: Stretch) -> Mapping[int, float]:
             and_(*(label_pools.c[name] == label_tasks.c[name] for name in ("tenant", "day", "part"))),
         )
         .join(samples, samples.c.seq == label_tasks.c.sample_seq)
-        .where(label_tasks.c.tenant == stretch.tenant, label_tasks.c.day.between(*_days(stretch)))
+        .where(which)
     )
     tasks = connection.execute(statement).all()
-    cutoffs: dict[tuple[int, int], float] = {}
+    cutoffs: dict[tuple[str, int, int], float] = {}
     for row in tasks:
-        part = (row.day, row.part)
+        part = (row.tenant, row.day, row.part)
         cutoffs[part] = min(cutoffs.get(part, row.cutoff), row.cutoff if row.passed else row.ratio)
-    return {
-        row.sample_seq: min(1.0, row.size * cutoff)
-        for row in tasks
-        if row.ratio < (cutoff := cutoffs[row.day, row.part])
-    }
+    for row in tasks:
+        cutoff = cutoffs[row.tenant, row.day, row.part]
+        if row.ratio < cutoff:
+            yield row.sample_seq, row.size, cutoff

@@ -32,10 +32,14 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
 from service.core.clock import database_now
+from service.core.label_draw import CENSUS
 from service.core.label_tables import feedback, label_tasks, labels
+from service.core.store.labelled import read_counting
 from service.core.store.rollups import ENDED, Sums, add_deltas, ended
 from service.core.tables import Kept, State, StoreText, claims, rescores, samples, scores
 
+# The ratios of erased tasks: labels that count go on to, and those that were waiting for their turn never will.
+FIRST, NEVER = 0.0, CENSUS
 MINUTE_US = 60_000_000
 KEYED = "k"  # what the digest of a body begins with if it was made with a key
 
@@ -219,12 +223,14 @@ def remove_batch(connection: Connection, removal: Removal, now: datetime, limit:
         rows = connection.execute(held).all()
         if rows:
             seqs = [row.seq for row in rows]
+            # Before anything goes: with their texts, tasks that nobody has labelled give way to those behind them.
+            counting = read_counting(connection, seqs) if removal.depth is Depth.ROWS else set()
             connection.execute(update(samples).where(samples.c.seq.in_(seqs)).values(_removed(now, removal)))
             _count_ended(connection, [row.seq for row in rows if row.state == State.PENDING])
             if removal.depth is Depth.ROWS:
-                # The ratio is made of the id.
-                tasks = update(label_tasks).where(label_tasks.c.sample_seq.in_(seqs))
-                connection.execute(tasks.values(ratio=0.0, held_by=null()))
+                for ratio, which in ((FIRST, counting), (NEVER, set(seqs) - counting)):  # it was made of the id
+                    tasks = update(label_tasks).where(label_tasks.c.sample_seq.in_(which))
+                    connection.execute(tasks.values(ratio=ratio, held_by=null()))
                 # Claims hold offsets and verdicts only; those of labelled samples are what rates of claims stand on.
                 labelled = select(labels.c.sample_seq).where(labels.c.sample_seq == scores.c.sample_seq).exists()
                 of_samples = select(scores.c.seq).where(scores.c.sample_seq.in_(seqs), ~labelled)
