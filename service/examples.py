@@ -126,6 +126,7 @@ RATES: dict[str, Any] = {
     "granularity_s": 3660.0,
     "group_by": ["release"],
     "match": {},
+    "match_unknown": None,
     "buckets": [
         {
             "start": "2026-11-23T12:35:00Z",

@@ -1,6 +1,6 @@
 """The answer to a rate's query, as `GET /hallucination-rate` and `assay rate` give it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -20,7 +20,9 @@ from service.core.schemas import (
 )
 from service.core.store.clusters import MAX_SAMPLES, read_cluster_totals, read_clusters
 from service.core.store.labelled import read_labelled
-from service.core.store.rates import Counted, Unit, read_counted
+from service.core.store.rates import Counted, Stretch, Unit, read_counted
+from service.core.store.rollups import OTHER
+from service.core.tables import Outcome
 
 OF = {
     Estimand.PROCESS: "by the process that produced this traffic",
@@ -60,6 +62,7 @@ def answer_rates(database: Database, query: RateQuery, now: datetime) -> RatesAn
     with database.read() as connection:
         counted = read_counted(connection, question.stretch, question.unit)
         known = read_known(connection, question, counted)
+        unknown = _match_unknown(connection, question.stretch) if question.stretch.match else None
     stretch = question.stretch
     return RatesAnswer(
         estimand=estimand_of(question),
@@ -74,8 +77,18 @@ def answer_rates(database: Database, query: RateQuery, now: datetime) -> RatesAn
         granularity_s=stretch.width_s,
         group_by=list(stretch.group_by),
         match={name: list(values) for name, values in stretch.match},
+        match_unknown=unknown,
         buckets=[_bucket(bucket) for bucket in make_buckets(question, counted, known)],
     )
+
+
+def _match_unknown(connection: Connection, stretch: Stretch) -> int:
+    """Submissions whose model, release, prompt version and route are kept no more: beyond so many kinds in a day."""
+    if all(name == "stratum" or OTHER in values for name, values in stretch.match):
+        return 0  # strata are always kept, and whoever asks for the others has them
+    of_strata = tuple((name, values) for name, values in stretch.match if name == "stratum")
+    folded = replace(stretch, group_by=(), match=(*of_strata, ("model", (OTHER,))))
+    return sum(row.submissions for row in read_counted(connection, folded).states if row.outcome != Outcome.DUPLICATE)
 
 
 def estimand_of(question: Question) -> str:

@@ -278,6 +278,9 @@ class RatesAnswer(BaseModel):
     granularity_s: float
     group_by: list[str]
     match: dict[str, list[str]]  # only submissions with one of these values are in it
+    match_unknown: (
+        int | None
+    )  # submissions of which too many kinds came to know: maybe they match. Null without `match`
     buckets: list[BucketAnswer]
 
 

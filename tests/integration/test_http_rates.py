@@ -9,7 +9,7 @@ import pytest
 from models.types import NotApplicable, NotApplicableReason, Outcome, Unscored, UnscoredReason
 from service.core.db import Database
 from service.core.store.ledger import Flush, add_flush
-from service.core.store.rollups import Place, fold
+from service.core.store.rollups import OTHER, Place, fold
 from service.core.store.samples import NewSample
 from service.core.store.scores import ScoredBy
 from service.core.tables import Outcome as Counted
@@ -199,6 +199,31 @@ class TestDivision:
         assert both["counts"]["scored"] == 14
         assert both["counts"]["pending"] == 3
         assert answered(route="chat", release="r2") == []
+
+    def test_match_says_of_what_it_knows_nothing(self, start: Start, database: Database) -> None:
+        """Submissions beyond so many kinds a day have lost their route: maybe they match, and the answer says how many."""
+        score_rows(database, flagged(1, 1, route="chat"))
+        of_other = dict.fromkeys(("model", "release", "prompt_version", "route"), OTHER)
+        key = Place(
+            minute=NOW,
+            tenant="default",
+            outcome=Counted.SAMPLED_OUT,
+            inclusion_probability=0.5,
+            stratum="s",
+            **of_other,
+        )
+        with database.write() as connection:
+            add_flush(connection, Flush(replica="r", sequence=1, counts={key: 7}), NOW)
+        running = start()
+
+        def unknown(**query: str) -> int | None:
+            answer = running.client.get("/hallucination-rate", params=HOUR | query).json()
+            found: int | None = answer["match_unknown"]
+            return found
+
+        assert unknown() is None
+        assert [unknown(route="chat"), unknown(route="chat", stratum="s"), unknown(stratum="s")] == [7, 7, 0]
+        assert [unknown(route="chat", stratum="default"), unknown(route=OTHER)] == [0, 0]
 
     def test_match_says_what_it_left_out(self, start: Start) -> None:
         """The answer names it; a value that no database takes is refused by its name."""

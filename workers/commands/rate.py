@@ -22,6 +22,7 @@ from workers.visible import visible
 MAX_NAME_CHARS = 40
 FINGERPRINT_CHARS = 8
 UNKNOWN = "unknown"
+MATCH_UNKNOWN = "\nOf {:,} more submissions it is not known whether they match: too many kinds came in a day."
 NOT_RESPECTED = "\nToo many samples to respect sessions and traces: responses count as independent."
 WIDEST = 1_000  # to ask how wide the table would be
 
@@ -165,9 +166,12 @@ def _span(low: float | None, high: float | None) -> str:
 
 
 def _notes(answer: RatesAnswer) -> str:
+    unknown = MATCH_UNKNOWN.format(answer.match_unknown) if answer.match_unknown else ""
+    if not answer.buckets and answer.match:
+        return f"Nothing that matches was submitted in this time.{unknown}"
     if not answer.buckets:
         return "Nothing was submitted in this time. `assay doctor` looks for a reason."
     return (
         f"{answer.estimand}.\nThe interval covers {answer.interval_covers}.\nThe worst case is {answer.bounds_cover}."
-        f"{'' if answer.clusters == 'respected' else NOT_RESPECTED}"
+        f"{'' if answer.clusters == 'respected' else NOT_RESPECTED}{unknown}"
     )
