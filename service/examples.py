@@ -147,6 +147,7 @@ RATES: dict[str, Any] = {
                 "effective_n": None,
                 "n_labels": 0,
                 "labels_needed": 30,
+                "labelled_share": None,
                 "borrowed": False,
                 "power": None,
             },

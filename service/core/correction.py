@@ -68,6 +68,9 @@ class Corrected:
     labels_needed: int  # more labels until there is an estimate of its own; 0 where there is one
     method: str = METHOD
     borrowed: bool = False
+    labelled_share: float | None = (
+        None  # of what was scored, that its own labels stand for; estimated, None without any
+    )
     power: float | None = None  # b: how much of the scorer's prediction counts; 0 for one that knows nothing
 
 
@@ -156,14 +159,13 @@ def lend(labels: Sequence[Labelled]) -> Lender:
     )
 
 
-def borrow(predicted: Predicted, own: Sequence[Labelled], lender: Lender | None, confidence: float) -> Corrected:
-    """The rate where the labels of its own are too few, or stand for too little, by the line of a wider window.
+def borrow(predicted: Predicted, needed: Corrected, lender: Lender | None, confidence: float) -> Corrected:
+    """The rate by the line of a wider window, where `needed` says that labels of its own are too few or of too little.
 
     It takes for granted that the scorer errs here as it does there: in another time of the same group, never in another
     group, where it may err quite otherwise. Its variance has two parts: of the scorer's rate here, and of the line (the
     sandwich estimator; White 1980).
     """
-    needed = too_few(own, coverage(predicted, own))
     if lender is None or lender.effective < MIN_LABELS or predicted.m <= 0:
         return needed
     mean = predicted.f / predicted.m

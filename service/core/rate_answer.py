@@ -140,6 +140,7 @@ def labelled_answer(corrected: Corrected) -> LabelledRateAnswer:
         effective_n=corrected.effective_n,
         n_labels=corrected.n_labels,
         labels_needed=corrected.labels_needed,
+        labelled_share=corrected.labelled_share,
         borrowed=corrected.borrowed,
         power=corrected.power,
     )

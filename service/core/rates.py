@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from service.core.correction import (
@@ -17,6 +17,7 @@ from service.core.correction import (
     coverage,
     effective_labels,
     lend,
+    too_few,
 )
 from service.core.estimate import Cell, Estimand, Estimate, bounds, estimate, left_open, responses
 from service.core.store.clusters import Clustered, Series
@@ -143,11 +144,13 @@ class _Assembly:
     def _hallucination(self, rows: list[ScoreRow], cells: list[Cell], clustered: Clustered | None) -> Corrected:
         predicted = _predicted(rows, cells, self.question, clustered)
         own = self.labelled.get((*self.place, self.fingerprint or ""), [])
-        if effective_labels(own) >= MIN_LABELS and coverage(predicted, own) >= MOST_OF_IT:
-            return correct(predicted, own, self.question.confidence, self.question.estimand)
-        return borrow(
-            predicted, own, self.lenders.get((self.place[1], self.fingerprint or "")), self.question.confidence
-        )
+        covered, confidence = coverage(predicted, own), self.question.confidence
+        if effective_labels(own) >= MIN_LABELS and covered >= MOST_OF_IT:
+            found = correct(predicted, own, confidence, self.question.estimand)
+        else:
+            lender = self.lenders.get((self.place[1], self.fingerprint or ""))
+            found = borrow(predicted, too_few(own, covered), lender, confidence)
+        return replace(found, labelled_share=min(1.0, covered) if own else None)
 
 
 def _labelled(known: Known) -> Mapping[Series, list[Labelled]]:

@@ -219,6 +219,7 @@ class LabelledRateAnswer(RateAnswer):
     effective_n: float | None
     n_labels: int  # of this bucket, drawn with a known probability and decided
     labels_needed: int  # more labels until the bucket's own decide; 0: they do
+    labelled_share: float | None  # of what was scored, that its labels stand for; the rest came since, or was not drawn
     borrowed: bool  # true: labels of a wider window of the group correct it, as if the scorer erred alike
     power: float | None  # how much of the scorer's prediction counts: 0 if it says nothing, 1 if all
 

@@ -148,9 +148,13 @@ def test_labels_of_one_day_asked_for_a_month(database: Database) -> None:
     found = rate(database, DAY, DAY + timedelta(days=10))
     assert found.borrowed
     assert found.rate is not None
+    assert found.labelled_share is not None
+    assert found.labelled_share == pytest.approx(0.1, abs=0.05)
     assert found.labels_needed > 100  # as many as stand for half of ten days
     own = rate(database, DAY + timedelta(days=9), DAY + timedelta(days=10))
     assert not own.borrowed
+    assert own.labelled_share is not None
+    assert own.labelled_share > 0.8
 
 
 def test_a_task_left_out_in_the_middle_waits(database: Database) -> None:

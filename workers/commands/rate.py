@@ -21,6 +21,7 @@ from workers.visible import visible
 
 MAX_NAME_CHARS = 40
 FINGERPRINT_CHARS = 8
+MOST = 0.9  # labels that stand for less are said to
 UNKNOWN = "unknown"
 MATCH_UNKNOWN = "\nOf {:,} more submissions it is not known whether they match: too many kinds came in a day."
 NOT_RESPECTED = "\nToo many samples to respect sessions and traces: responses count as independent."
@@ -158,7 +159,10 @@ def _labelled(found: LabelledRateAnswer | None) -> str:
     if found.rate is None:
         return f"{UNKNOWN}\n{needed}"
     told = f"{found.rate:.1%}\n{_span(found.ci_low, found.ci_high)}"
-    return f"{told}\n{'borrowed, ' + needed if found.borrowed else f'{found.n_labels} labels'}"
+    if found.borrowed:
+        return f"{told}\nborrowed, {needed}"
+    part = found.labelled_share is not None and found.labelled_share < MOST
+    return f"{told}\n{found.n_labels} labels{f', for {found.labelled_share:.0%} of it' if part else ''}"
 
 
 def _span(low: float | None, high: float | None) -> str:

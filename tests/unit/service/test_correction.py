@@ -97,10 +97,10 @@ def test_all_labelled_all_sampled_is_known() -> None:
 def test_borrowed_correction_is_marked() -> None:
     """A bucket without labels of its own takes the line of the others, and says so."""
     others = [replace(LABEL, y=1.0, f=0.9)] * 20 + [LABEL] * 80
-    found = borrow(predicted(0.55, 300), [LABEL] * 3, lend(others), 0.95)
+    found = borrow(predicted(0.55, 300), too_few([LABEL] * 3), lend(others), 0.95)
     assert found.rate == pytest.approx(0.5)
     assert (found.method, found.n_labels, found.labels_needed) == (BORROWED, 3, 27)
-    assert borrow(predicted(0.55, 300), [], lend(others[:10]), 0.95).rate is None
+    assert borrow(predicted(0.55, 300), too_few([]), lend(others[:10]), 0.95).rate is None
 
 
 CELLS = [cell for cell in grid((1_000,)) if cell.labels == 300 and cell.rate in {0.01, 0.2} and cell.design != "equal"]
