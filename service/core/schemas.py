@@ -258,7 +258,7 @@ class BucketAnswer(BaseModel):
 class LabelsLeftOutAnswer(BaseModel):
     """Labelled samples of the query that correct no rate."""
 
-    not_drawn: int  # labelled without a draw: their probability is unknown
+    not_drawn: int  # of unknown probability: labelled without a draw, or before tasks that are still to be labelled
     undecided: int  # unsure, or not of every claim
 
 

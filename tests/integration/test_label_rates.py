@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -103,9 +103,9 @@ def evenly(start: datetime, hours: float, count: int) -> list[datetime]:
 
 
 @pytest.fixture
-def database_url(make_url: object, request: pytest.FixtureRequest) -> str:
+def database_url(make_url: Callable[[str], str], request: pytest.FixtureRequest) -> str:
     """On SQLite: what is tested is arithmetic over what is read, the same on both."""
-    url: str = make_url("sqlite")  # type: ignore[operator]
+    url = make_url("sqlite")
     shutil.copy(request.getfixturevalue("_upgraded_sqlite"), url.removeprefix("sqlite:///"))
     return url
 

@@ -12,7 +12,6 @@ from service.core.store.rates import DIMENSIONS
 
 LEAST_WINDOW = timedelta(minutes=1)  # rates are read by whole minutes
 LONGEST_WINDOW = timedelta(days=90)
-MAX_RULES = 100
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 

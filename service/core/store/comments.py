@@ -5,11 +5,11 @@ By age, feedback goes by its own, whether the answer was sampled or not; all els
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, null, or_, select, update
 
 from service.core.clock import EPOCH
 from service.core.label_tables import feedback, labels
-from service.core.store.removal import Depth, Removal
+from service.core.store.removal import Depth, Removal, meant
 from service.core.tables import samples
 
 
@@ -40,7 +40,7 @@ def _due_labels(removal: Removal) -> Select[tuple[int]]:
         statement = statement.where(labels.c.day <= (removal.before - EPOCH).days)
     if removal.sample_id is None and removal.session_id is None and removal.before is None:
         return statement
-    return statement.join(samples, samples.c.seq == labels.c.sample_seq).where(_of(removal))
+    return statement.join(samples, samples.c.seq == labels.c.sample_seq).where(meant(removal))
 
 
 def _due_feedback(removal: Removal) -> Select[tuple[int]]:
@@ -49,8 +49,8 @@ def _due_feedback(removal: Removal) -> Select[tuple[int]]:
         statement = statement.where(feedback.c.comment.is_not(None))
     if removal.sample_id is None and removal.session_id is None:
         return statement if removal.before is None else statement.where(feedback.c.received_at < removal.before)
-    ids = select(samples.c.id).where(_of(removal))
-    traces = select(samples.c.trace_id).where(_of(removal), samples.c.trace_id.is_not(None))
+    ids = select(samples.c.id).where(meant(removal))
+    traces = select(samples.c.trace_id).where(meant(removal), samples.c.trace_id.is_not(None))
     # It names either an id or a trace; said so, both are found by one index.
     targets: list[ColumnElement[bool]] = [
         feedback.c.sample_id.in_(ids),
@@ -59,14 +59,3 @@ def _due_feedback(removal: Removal) -> Select[tuple[int]]:
     if removal.sample_id is not None:
         targets.append(feedback.c.sample_id == removal.sample_id)  # its row may have lost the id
     return statement.where(or_(*targets))
-
-
-def _of(removal: Removal) -> ColumnElement[bool]:
-    conditions = [samples.c.tenant == removal.tenant]
-    if removal.sample_id is not None:
-        conditions.append(samples.c.id == removal.sample_id)
-    if removal.session_id is not None:
-        conditions.append(samples.c.session_id == removal.session_id)
-    if removal.before is not None:
-        conditions.append(samples.c.received_at < removal.before)
-    return and_(*conditions)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    ColumnElement,
     Connection,
     Select,
     String,
@@ -273,16 +274,20 @@ def _still_there(depth: Depth) -> list[Kept]:
 
 
 def _due(removal: Removal, kept: Kept) -> Select[Any]:
-    conditions = [samples.c.tenant == removal.tenant, samples.c.kept == kept.value]
+    due = select(samples.c.seq, samples.c.state).where(meant(removal), samples.c.kept == kept.value)
+    return due.where(_UNLEASED) if removal.spare_taken else due
+
+
+def meant(removal: Removal) -> ColumnElement[bool]:
+    """Whose samples, as SQL; whatever is left of them."""
+    conditions = [samples.c.tenant == removal.tenant]
     if removal.sample_id is not None:
         conditions.append(samples.c.id == removal.sample_id)
     if removal.session_id is not None:
         conditions.append(samples.c.session_id == removal.session_id)
     if removal.before is not None:
         conditions.append(samples.c.received_at < removal.before)
-    if removal.spare_taken:
-        conditions.append(_UNLEASED)
-    return select(samples.c.seq, samples.c.state).where(and_(*conditions))
+    return and_(*conditions)
 
 
 def next_tenant(connection: Connection, after: str) -> str | None:
