@@ -239,7 +239,7 @@ class TestRate:
         big, small = (bucket["hallucination"] for bucket in answer["buckets"])
         assert (big["borrowed"], big["labels_needed"]) == (False, 0)
         (alone,) = running.client.get("/hallucination-rate", params={"route": "big"}).json()["buckets"]
-        assert alone["hallucination"] == big
+        assert alone["hallucination"] == pytest.approx(big)  # rows come in any order, and sums differ in the last bit
         assert (small["rate"], small["borrowed"], small["n_labels"]) == (None, False, 8)
         assert small["labels_needed"] >= 22
 
