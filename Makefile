@@ -10,8 +10,9 @@ ARGS ?=
 run: $(VENV)/.run
 	@$(BIN)/assay up $(ARGS)
 
+# Each file on one process: most of the time goes by waiting for servers and leases, so two halve it.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
