@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from service.access import Access
+from service.collectors.alerts import alert_sources
 from service.core.config import Settings, read_settings
 from service.core.db import Database, require_current
 from service.core.errors import AssayError, PolicyInvalidError
@@ -29,8 +30,9 @@ from service.ledger import Ledger
 from service.openapi import Application
 from service.privacy import make_guard
 from service.ringer import Ringer
-from service.routes import client_sampling, feedback, labels, ops, rates, samples, score, submit
+from service.routes import alerts, client_sampling, feedback, labels, ops, rates, samples, score, submit
 from service.routes.problem import on_assay_error, on_bug, on_disconnect, on_http_error
+from service.scrape import SOURCES, Scrape
 from service.state import Sidecar
 from service.watch import Watch
 from service.writer import Writer
@@ -45,6 +47,7 @@ ROUTERS = (
     labels.router,
     feedback.router,
     samples.router,
+    alerts.router,
     ops.router,
 )
 
@@ -118,6 +121,7 @@ class _Running:
             intake=intake,
             access=self._access,
             metrics=metrics,
+            scrape=Scrape(self._database, metrics, (*SOURCES, *alert_sources(lambda: intake.policy.policy))),
             doorbell=doorbell,
             client_keys=KeyLimit(CLIENT_KEYS),
         )

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
+from service.core.alert_schemas import SilenceSent
 from service.core.client_schemas import ClientCounts
 from service.core.fields import MAX_LABEL_BYTES
 from service.core.label_schemas import ANNOTATOR, FeedbackSent, LabelsSent
@@ -43,6 +44,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "baseline_to": {"type": "string", "format": "date-time"},
     "dimension": {"type": "string", "enum": list(DIMENSIONS)},
     "split_by": {"type": "string", "pattern": f"^{_DIMENSION}(,{_DIMENSION})*$"},
+    "ended": {"type": "string", "enum": ["true", "false"], "default": "false"},
+    "before": {"type": "integer", "minimum": 1},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
+    "number": {"type": "integer", "minimum": 1},
     "annotator": {"type": "string", "pattern": ANNOTATOR},
     "confidence": {"type": "number", "minimum": 0.5, "maximum": 0.9999, "default": 0.95},
 }
@@ -65,7 +70,7 @@ class Application(FastAPI):
 def _add_schemas(schemas: dict[str, Any]) -> None:
     _, definitions = models_json_schema(
         [
-            *((sent, "validation") for sent in (Submission, ClientCounts, LabelsSent, FeedbackSent)),
+            *((sent, "validation") for sent in (Submission, ClientCounts, LabelsSent, FeedbackSent, SilenceSent)),
             (ProblemAnswer, "serialization"),
         ],
         ref_template=REF,

@@ -17,6 +17,7 @@ from service.core.metrics import SidecarMetrics
 from service.core.queue import Doorbell
 from service.intake import Intake
 from service.key_limit import KeyLimit
+from service.scrape import Scrape
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +29,7 @@ class Sidecar:
     intake: Intake
     access: Access
     metrics: SidecarMetrics
+    scrape: Scrape
     doorbell: Doorbell
     client_keys: KeyLimit  # kinds of counts from clients
 
@@ -71,9 +73,8 @@ def refuse_unknown(request: Request, known: AbstractSet[str]) -> None:
     """A mistyped parameter must not change what is asked. Raises QueryInvalidError, which names it."""
     unknown = sorted(set(request.query_params) - known)
     if unknown:
-        raise QueryInvalidError(
-            f"Unknown parameter {unknown[0][:50]!r}; use {', '.join(sorted(known))}.", field=unknown[0][:50]
-        )
+        used = f"use {', '.join(sorted(known))}" if known else "there are none here"
+        raise QueryInvalidError(f"Unknown parameter {unknown[0][:50]!r}; {used}.", field=unknown[0][:50])
 
 
 async def _sidecar(request: Request) -> Sidecar:  # a plain function would be run in a thread

@@ -20,8 +20,11 @@ from service.core.log import configure_logging, log
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell, connect
 from service.core.store.taking import TakeLimits
+from workers.alerts.delivery import Deliverer
+from workers.alerts.evaluator import Evaluator
 from workers.jobs import DrainJob, make_resident
 from workers.pipeline import Pipeline
+from workers.policy_file import PolicyFile
 from workers.progress import EXIT_MISCONFIGURED, Progress
 from workers.retention import Retention
 from workers.scorer import scorer_config
@@ -107,6 +110,7 @@ def _open_database(settings: Settings, progress: Progress) -> Database | None:
 
 def _work(settings: Settings, database: Database, scorer: Scorer, progress: Progress) -> None:
     metrics = WorkerMetrics()
+    policy_file = PolicyFile(settings.policy_file) if settings.policy_file else None
     limits = TakeLimits(rows=settings.take_rows, tokens=settings.take_tokens, lease_s=settings.lease_s)
     pipeline = Pipeline(database=database, scorer=scorer, limits=limits, progress=progress, metrics=metrics)
     make_resident(pipeline)
@@ -118,14 +122,39 @@ def _work(settings: Settings, database: Database, scorer: Scorer, progress: Prog
         progress=progress,
         metrics=metrics,
         interval_s=settings.ticker_interval_s,
-        retention=Retention(database=database, policy_file=settings.policy_file, metrics=metrics),
+        retention=Retention(database=database, policy_file=policy_file, metrics=metrics),
     )
+    alerts = _alerts(settings, database, policy_file, metrics, progress) if policy_file else []
     port = _serve_metrics(settings, metrics)
     log.info("worker_started", pid=os.getpid(), scorer=scorer.name, fingerprint=scorer.fingerprint, metrics_port=port)
-    ticker.start()
+    for thread in (ticker, *alerts):
+        thread.start()
     _listen(settings.queue_name, redis_url, progress)
-    ticker.join()
+    for thread in (*alerts, ticker):
+        thread.join()
     log.info("worker_stopped", pid=os.getpid())
+
+
+def _alerts(
+    settings: Settings, database: Database, policy_file: PolicyFile, metrics: WorkerMetrics, progress: Progress
+) -> list[Evaluator | Deliverer]:
+    """What watches the policy's alert rules, and tells sinks. A worker without the policy file must do neither."""
+    return [
+        Evaluator(
+            database=database,
+            policy_file=policy_file,
+            metrics=metrics,
+            progress=progress,
+            interval_s=settings.alert_interval_s,
+        ),
+        Deliverer(
+            database=database,
+            policy_file=policy_file,
+            metrics=metrics,
+            progress=progress,
+            public_url=settings.public_url or None,
+        ),
+    ]
 
 
 def _serve_metrics(settings: Settings, metrics: WorkerMetrics) -> int | None:

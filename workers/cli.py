@@ -18,6 +18,7 @@ from service.core.db import head_revision, require_current, upgrade
 from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, require_valid_key
 from service.core.policy import read_policy
 from service.core.store.keys import add_key, all_keys, revoke_key
+from workers.commands.alerts import alerts_app
 from workers.commands.bench import bench_app
 from workers.commands.calibrate import calibrate
 from workers.commands.database import db_status
@@ -27,6 +28,7 @@ from workers.commands.entry import logged_settings as _settings
 from workers.commands.entry import opened_database as _database
 from workers.commands.key_file import ensure_key, read_key
 from workers.commands.policy import check, policy_app
+from workers.commands.prometheus import prometheus_app
 from workers.commands.purge import purge
 from workers.commands.rate import rate
 from workers.commands.rescore import rescore
@@ -41,6 +43,8 @@ db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
 app.add_typer(policy_app, name="policy")
+app.add_typer(prometheus_app, name="prometheus")
+app.add_typer(alerts_app, name="alerts")
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - as typer calls it

@@ -28,6 +28,7 @@ from workers.progress import Progress, StoppedError
 
 SLICE_S = 20.0  # of one drain; then the next doorbell or tick goes on
 STORE_RETRY_S = 0.5
+FINGERPRINT_CHARS = 12  # in metrics; as a sidecar shows it
 
 
 class GiveBack(Protocol):
@@ -51,6 +52,9 @@ class Pipeline:
         self._metrics = metrics
         self._lock = threading.Lock()
         self._by = ScoredBy(scorer=scorer.name, fingerprint=scorer.fingerprint, attributes=dict(scorer.attributes))
+        backend = self._by.attributes.get("backend", "")
+        version = self._by.attributes.get(backend, "")
+        metrics.model.labels(scorer.name, scorer.fingerprint[:FINGERPRINT_CHARS], backend, version).set(1)
 
     @property
     def idle(self) -> bool:
@@ -198,6 +202,9 @@ class Pipeline:
             self._metrics.wait.observe(max(0.0, (now - row.taken.received_at).total_seconds()))
             if isinstance(row.outcome, Scored):
                 self._metrics.pairs.inc(row.outcome.pairs)
+                self._metrics.score.labels(self._by.scorer).observe(row.outcome.score)
+                for claim in row.outcome.claims:
+                    self._metrics.claims.labels(claim.verdict.value).inc()
 
     def _observe(self, stage: str, started: float) -> None:
         self._metrics.stage.labels(stage).observe(time.perf_counter() - started)

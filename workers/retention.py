@@ -3,28 +3,26 @@
 import time
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from service.core.clock import utc_now
 from service.core.db import Database
-from service.core.errors import PolicyInvalidError
 from service.core.log import log
 from service.core.metrics import WorkerMetrics, count_kinds
-from service.core.policy import read_policy
 from service.core.privacy import Privacy, Terms
 from service.core.purge import purge
 from service.core.store.removal import By, Depth, Removal, Removed, next_tenant
 from service.core.tables import StoreText
+from workers.policy_file import PolicyFile
 
 SWEEP_BATCHES = 5  # of one sweep; then the tick goes on with its other work
 REST_S = 10.0
 
 
 class Retention:
-    """Follows the policy file, which is read again whenever it has changed."""
+    """Removes what the policy file lets go; without one nothing."""
 
     def __init__(
-        self, *, database: Database, policy_file: Path | None, metrics: WorkerMetrics, rest_s: float = REST_S
+        self, *, database: Database, policy_file: PolicyFile | None, metrics: WorkerMetrics, rest_s: float = REST_S
     ) -> None:
         """Reads nothing yet. `rest_s`: how long to wait after a sweep that found no more to do."""
         self._database = database
@@ -32,7 +30,6 @@ class Retention:
         self._metrics = metrics
         self._rest_s = rest_s
         self._privacy = Privacy()
-        self._seen: tuple[int, int, int] | None = None  # what the file looked like when it was last read
         self._tenant = ""  # where the next sweep goes on
         self._next_at = float("-inf")
 
@@ -40,7 +37,8 @@ class Retention:
         """Removes some of what is due; cheap where nothing is. Raises StoreUnavailableError."""
         if self._file is None or time.monotonic() < self._next_at:
             return Removed()
-        self._reload(self._file)
+        policy = self._file.read()
+        self._privacy = policy.privacy if policy else Privacy()
         done, more = Removed(), False
         if self._privacy.removes_by_age:
             done, more = self._remove()
@@ -52,20 +50,6 @@ class Retention:
         if done or self._privacy.of("").store_text is not StoreText.FULL or self._privacy.tenants:
             self._database.fold_log()
         return done
-
-    def _reload(self, file: Path) -> None:
-        try:
-            stat = file.stat()
-            looks = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-            if looks == self._seen:
-                return
-            self._seen = looks
-            self._privacy = read_policy(file).privacy
-        except (OSError, PolicyInvalidError) as error:
-            # What was in force stays so: a file that is being written must neither stop retention nor hasten it.
-            log.error("policy_not_read", error=type(error).__name__, fix="run `assay check` on the policy file")
-        else:
-            log.info("retention_read", removes_by_age=self._privacy.removes_by_age)
 
     def _remove(self) -> tuple[Removed, bool]:
         """What was removed, and whether the sweep ended before it was through all tenants."""

@@ -33,5 +33,7 @@ printf 'redis://:%s@redis:6379/0\n' "$(sed -n 's/^requirepass //p' "$folder/redi
 printf 'assay_%s_%s\n' "$(random 6)" "$(random 32 | cut -c1-43)" | make first_api_key
 # Of the digests that stay where the policy keeps no text.
 random 32 | make assay_digest_key
+random 16 | make grafana_admin_password # used once, at Grafana's first start
+random 32 | make grafana_secret_key
 # The salt is what makes this file a secret: who knows it can choose ids that are never sampled.
 printf '[sampling]\nrate = 0.05\nsalt = "%s"\n' "$(random 16)" | make policy

@@ -1,6 +1,7 @@
 """Process settings: environment variables `ASSAY_*`, read once by each entry point."""
 
 import os
+import re
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from service.core.errors import SettingsInvalidError
 
 MIN_DIGEST_KEY = 32
+PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9\[\]._:-]+(/[A-Za-z0-9._~%/-]*)?")
 Threshold = Literal["strict", "balanced"] | float
 
 
@@ -63,6 +65,11 @@ class Settings(BaseSettings):
     """Name of the RQ queue. Give each installation that shares a Redis its own."""
     policy_file: Path | None = None
     """TOML file with the sampling policy; without one every submission is sampled at 5%. Check it: `assay check FILE`."""
+
+    alert_interval_s: Annotated[float, Field(gt=0, le=3_600)] = 60.0
+    """Seconds between looks at the policy's alert rules. What they are worth is measured at 60; docs/statistics/alarms.md."""
+    public_url: str = ""
+    """The sidecar's address as people reach it, `https://assay.example.org`: links in alerts begin with it."""
 
     digest_key: SecretStr | None = None
     """Key of stored digests of texts and bodies; at least 32 characters. `store_text = "hash"` needs one."""
@@ -163,6 +170,13 @@ class Settings(BaseSettings):
         except ValueError:
             raise ValueError("must be redis://HOST:PORT/NUMBER, rediss://... or unix:///PATH") from None
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not PUBLIC_URL.fullmatch(value):
+            raise ValueError("must begin with https:// or http://, and hold no spaces, quotes, ? and #")
+        return value.rstrip("/")
 
     @field_validator("digest_key")
     @classmethod

@@ -7,6 +7,7 @@ AssayError
 ├── KeyMissingError, KeyUnknownError                              401
 ├── ScopeMissingError, HostRefusedError                           403
 ├── SampleUnknownError, LabelTargetUnknownError                   404
+├── RuleUnknownError, SilenceUnknownError                         404
 ├── ClientSamplingOffError                                        404
 ├── RequestTooSlowError, BodyTooSlowError                         408
 ├── SampleConflictError                                           409
@@ -118,6 +119,20 @@ class LabelTargetUnknownError(AssayError):
 
     code = "label_target_unknown"
     next_step = "Look at GET /score/{id}: only samples have a row, and `claims` lists the claims in order from 0."
+
+
+class RuleUnknownError(AssayError):
+    """The policy has no alert rule of this name for this tenant."""
+
+    code = "rule_unknown"
+    next_step = "GET /alerts lists the rules; a sidecar reads its policy again on SIGHUP."
+
+
+class SilenceUnknownError(AssayError):
+    """There is no silence of this number."""
+
+    code = "silence_unknown"
+    next_step = "GET /alerts/silences lists them."
 
 
 class SampleConflictError(AssayError):

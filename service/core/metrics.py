@@ -1,10 +1,14 @@
 """Prometheus metrics: prefix and unit in the name, closed label sets; a set of them per process, none global."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from models.types import Verdict
+
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+SCORE_BUCKETS = tuple(tenth / 10 for tenth in range(11))
 REMOVED = "Removals: samples, of these with texts, of these ended; comments."
 
 
@@ -12,6 +16,11 @@ def count_kinds(counter: Counter, numbers: Mapping[str, int]) -> None:
     """Counts each kind up by its number."""
     for kind, number in numbers.items():
         counter.labels(kind).inc(number)
+
+
+def _tell_version(registry: CollectorRegistry) -> None:
+    build = Gauge("assay_build_info", "The version that runs; always 1.", ["version"], registry=registry)
+    build.labels(version("assay-llm")).set(1)
 
 
 class SidecarMetrics:
@@ -46,14 +55,19 @@ class SidecarMetrics:
         self.store_failures = Counter(
             "assay_store_failures_total", "Transactions that the database failed.", ["operation"], registry=r
         )
+        self.store_failures.labels("accept")  # from 0 on, or the first failure would be no increase
         self.removed = Counter("assay_removed_total", REMOVED, ["kind"], registry=r)
         self.doorbell = Counter("assay_doorbell_total", "Rings of the doorbell by result.", ["result"], registry=r)
         self.unflushed = Gauge(
             "assay_ledger_unflushed_submissions", "Unsampled counts not yet in the database.", registry=r
         )
         self.scrape_failures = Counter(
-            "assay_scrape_failures_total", "Scrapes at which the backlog could not be read.", registry=r
+            "assay_scrape_failures_total",
+            "Scrapes without a collector's gauges, because they could not be read.",
+            ["collector"],
+            registry=r,
         )
+        _tell_version(r)
 
 
 class WorkerMetrics:
@@ -81,7 +95,33 @@ class WorkerMetrics:
             registry=r,
         )
         self.ticks = Counter("assay_ticks_total", "Ticks by result.", ["result"], registry=r)
+        for result in ("done", "failed"):
+            self.ticks.labels(result)
         self.rescored = Counter(
             "assay_rescored_samples_total", "Samples scored again, by what came of it.", ["result"], registry=r
         )
         self.folded = Counter("assay_folded_deltas_total", "Deltas folded into the rollups.", registry=r)
+        self.score = Histogram(
+            "assay_score",
+            "Scores of responses that were scored for the first time; 1 is bad.",
+            ["scorer"],
+            buckets=SCORE_BUCKETS,
+            registry=r,
+        )
+        self.claims = Counter("assay_claims_total", "Claims of these responses by verdict.", ["verdict"], registry=r)
+        for verdict in Verdict:
+            self.claims.labels(verdict.value)
+        self.model = Gauge(
+            "assay_model_info",
+            "The scorer: its name, the fingerprint of all that decides its scores, and the runtime; always 1.",
+            ["scorer", "fingerprint", "backend", "version"],
+            registry=r,
+        )
+        _tell_version(r)
+        self.evaluations = Counter(
+            "assay_alert_evaluations_total", "Looks at the alert rules, by result.", ["result"], registry=r
+        )
+        self.alert_events = Counter("assay_alert_events_total", "Events of alerts.", ["event"], registry=r)
+        self.deliveries = Counter(
+            "assay_alert_deliveries_total", "Attempts to tell a sink of an event, by result.", ["result"], registry=r
+        )

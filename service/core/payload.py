@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -12,11 +12,12 @@ from service.core.array_items import split_array
 from service.core.client_schemas import MAX_CLIENT_COUNTS, ClientCounts
 from service.core.config import Settings
 from service.core.errors import BodyTooLargeError, PayloadInvalidError
-from service.core.label_schemas import MAX_LABELS, FeedbackSent, LabelsSent
-from service.core.schemas import MAX_ALTERNATIVES, MAX_FEATURES, MAX_TAGS, Submission
+from service.core.label_schemas import MAX_LABELS, LabelsSent
+from service.core.schemas import MAX_ALTERNATIVES, MAX_FEATURES, MAX_TAGS, Sent, Submission
 
 MAX_FIELDS = 64  # of one JSON object; a submission has fewer
 LIMITS = {"samples": MAX_ALTERNATIVES, "tags": MAX_TAGS, "features": MAX_FEATURES, "usage": MAX_FIELDS}
+Kind = TypeVar("Kind", bound=Sent)
 NUL = b"\\u0000"  # as JSON writes it; a raw one is not valid there
 ALIASES = {
     "question": ("input", "query", "user_input"),
@@ -83,10 +84,10 @@ def parse_labels(body: bytes) -> LabelsSent:
         raise _problem(error) from None
 
 
-def parse_feedback(body: bytes) -> FeedbackSent:
-    """What an end user signalled. Raises PayloadInvalidError."""
+def parse_sent(body: bytes, kind: type[Kind]) -> Kind:
+    """Anything that has no limits but its own. Raises PayloadInvalidError."""
     try:
-        return FeedbackSent.model_validate(decode_document(body))
+        return kind.model_validate(decode_document(body))
     except ValidationError as error:
         raise _problem(error) from None
 

@@ -1,4 +1,4 @@
-"""The policy file: which share of which submissions is sampled, and what of texts is kept. Pure but for `read_policy`."""
+"""The policy file: what is sampled, what of texts is kept, what alerts whom. Pure but for `read_policy`."""
 
 import hashlib
 import json
@@ -10,6 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from service.core.alerting.objective import Slo
+from service.core.alerting.rule import AlertRule
+from service.core.alerting.sink import Sink
 from service.core.errors import PolicyInvalidError
 from service.core.fields import Rate
 from service.core.privacy import Privacy
@@ -23,7 +26,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)  # sinks hold secrets
 
 
 class Signal(StrEnum):
@@ -142,6 +145,37 @@ class Policy(_Part):
     sampling: Sampling = Sampling()
     labels: Labels = Labels()
     privacy: Privacy = Privacy()
+    alerts: tuple[AlertRule, ...] = ()
+    slos: tuple[Slo, ...] = ()
+    sinks: tuple[Sink, ...] = ()
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        named = {
+            "alert rules": [rule.name for rule in self.alert_rules],
+            "slos": [slo.name for slo in self.slos],
+            "sinks": [sink.name for sink in self.sinks],
+        }
+        for what, names in named.items():
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"two {what} are named {name!r}; name each differently")
+        wanted = [(rule.name, rule.sinks) for rule in self.alerts] + [(slo.name, slo.sinks) for slo in self.slos]
+        for rule_name, sinks in wanted:
+            for sink in sinks:
+                if sink not in named["sinks"]:
+                    raise ValueError(f"{rule_name!r} names the sink {sink!r}, and there is no [[sinks]] table of it")
+        return self
+
+    @property
+    def alert_rules(self) -> list[AlertRule]:
+        """The rules of `[[alerts]]`, and those that follow from `[[slos]]`."""
+        return [*self.alerts, *(burn.alert for slo in self.slos for burn in slo.burn_alerts())]
+
+    def sinks_of(self, rule: AlertRule, tenant: str) -> list[str]:
+        """The names of the sinks that a tenant's alert by this rule goes to."""
+        meant = (sink for sink in self.sinks if sink.gets(tenant))
+        return [sink.name for sink in meant if not rule.sinks or sink.name in rule.sinks]
 
     @property
     def clients_decide(self) -> bool:
@@ -152,8 +186,14 @@ class Policy(_Part):
     @property
     def version(self) -> str:
         """Digest of the policy's meaning: comments and order of keys do not change it."""
-        # Who decides, and who labels, changes no decision.
-        said: dict[str, Any] = {"sampling": {"client_side"}, "labels": True}
+        # Who decides, who labels and who is told changes no decision.
+        said: dict[str, Any] = {
+            "sampling": {"client_side"},
+            "labels": True,
+            "alerts": True,
+            "slos": True,
+            "sinks": True,
+        }
         if self.privacy == Privacy():
             said["privacy"] = True  # a table that says nothing changes no version
         meant = self.model_dump(mode="json", exclude=said)
@@ -200,9 +240,10 @@ def parse_policy(text: str) -> Policy:
         raise PolicyInvalidError(f"Not valid TOML: {error}.") from None
     except ValidationError as error:
         lines = [
-            f"{_place(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors(include_url=False)
+            f"{_place(e['loc'])}: {e['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+            for e in error.errors(include_url=False)
         ]
-        raise PolicyInvalidError("; ".join(lines)) from None
+        raise PolicyInvalidError("; ".join(lines).removesuffix(".") + ".") from None
 
 
 def _place(loc: tuple[int | str, ...]) -> str:

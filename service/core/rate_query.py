@@ -42,8 +42,7 @@ def read_stretch(query: RateQuery, now: datetime) -> Stretch:
     else:
         begin = max(EPOCH, end - parse_duration("24h" if query.window is None else query.window, "window"))
     minutes_from = floor(now - MINUTES_KEPT, HOUR_S)
-    begin = floor(begin, MINUTE_S if begin >= minutes_from else HOUR_S)
-    end = _ceil(end, MINUTE_S if end > minutes_from else HOUR_S)
+    begin, end = widened(begin, end, now)
     if begin >= end:
         raise QueryInvalidError("`from` must be before `to`.", field="from")
     width = end - begin
@@ -66,6 +65,15 @@ def read_stretch(query: RateQuery, now: datetime) -> Stretch:
         width_s=int(width.total_seconds()),
         group_by=read_groups(query.group_by, "group_by"),
         match=_read_match(query.match),
+    )
+
+
+def widened(begin: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """The same time widened to what sums are kept of: whole minutes, and of over two days ago whole hours."""
+    minutes_from = floor(now - MINUTES_KEPT, HOUR_S)
+    return (
+        floor(begin, MINUTE_S if begin >= minutes_from else HOUR_S),
+        _ceil(end, MINUTE_S if end > minutes_from else HOUR_S),
     )
 
 

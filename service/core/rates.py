@@ -54,7 +54,7 @@ class Bucket:
     group: Mapping[str, str | None]
     fingerprint: str | None  # None where nothing was scored
     flagged: Estimate
-    hallucination: Corrected | None  # None where nothing was scored
+    hallucination: Corrected | None  # None where nothing was scored, or it is not wanted
     counts: Counts
     bound_low: float | None  # None for claims: how many claims an unscored response has is not known
     bound_high: float | None
@@ -71,6 +71,7 @@ class Question:
     unit: Unit = Unit.RESPONSE
     confidence: float = 0.95
     estimand: Estimand = Estimand.PROCESS
+    corrected: bool = True  # whether the rate by labels is wanted too
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,7 +136,7 @@ class _Assembly:
             group={name: value or None for name, value in names},
             fingerprint=self.fingerprint,
             flagged=estimate(cells, question.confidence, clustered.clusters if clustered else None, question.estimand),
-            hallucination=self._hallucination(rows, cells, clustered) if rows else None,
+            hallucination=self._hallucination(rows, cells, clustered) if rows and question.corrected else None,
             counts=counts,
             bound_low=low,
             bound_high=high,

@@ -1,5 +1,6 @@
 """The schema: the metadata of all tables, as migrations make them."""
 
-from service.core.label_tables import labels
+from service.core import alert_tables, label_tables, tables
 
-metadata = labels.metadata  # of the tables in `service.core.tables` too
+PARTS = (tables, label_tables, alert_tables)  # each adds its tables to the one metadata when it is read
+metadata = tables.metadata

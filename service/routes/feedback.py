@@ -8,9 +8,9 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.core.clock import utc_now
 from service.core.keys import Scope
-from service.core.label_schemas import FeedbackAnswer, FeedbackBucketAnswer, FeedbackCountsAnswer
+from service.core.label_schemas import FeedbackAnswer, FeedbackBucketAnswer, FeedbackCountsAnswer, FeedbackSent
 from service.core.label_tables import Rating
-from service.core.payload import parse_feedback
+from service.core.payload import parse_sent
 from service.core.rate_query import RateQuery, read_stretch
 from service.core.store.feedback import NewFeedback, count_feedback, is_sampled, upsert_feedback
 from service.routes.problem import FAILURES, PROBLEM, READ_FAILURES
@@ -35,7 +35,7 @@ FEEDBACK: dict[str, Any] = {
 async def post_feedback(request: Request) -> FeedbackAnswer:
     """Stores what an end user signalled, of an answer that was sampled or not. The same target again replaces it."""
     caller = await authorize(request, Scope.INGEST)
-    sent = parse_feedback(await read_body(request))
+    sent = parse_sent(await read_body(request), FeedbackSent)
     new = NewFeedback(
         tenant=caller.tenant,
         sample_id=sent.id or "",

@@ -1,22 +1,16 @@
 """What operators ask: alive, ready, metrics."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import AssayError
 from service.core.keys import Scope
-from service.core.metrics import SidecarMetrics
 from service.core.schemas import ReadyAnswer
 from service.core.store.leases import acquire
-from service.core.store.taking import backlog
 from service.routes.problem import PROBLEM
 from service.state import SidecarDep
 
@@ -76,36 +70,13 @@ def _takes_writes(database: Database) -> bool:
     },
 )
 def metrics(request: Request, sidecar: SidecarDep) -> Response:
-    """Prometheus metrics; needs scope `read` unless ASSAY_METRICS_OPEN is on."""
+    """Prometheus metrics; needs scope `read` unless ASSAY_METRICS_OPEN is on, and then tells of all tenants."""
+    tenant = None
     if not sidecar.settings.metrics_open:
         authorization = request.headers.get("authorization")
         if sidecar.access.must_read(authorization):
             sidecar.access.read_again()
-        sidecar.access.caller(authorization).require(Scope.READ)
-    backlog_registry = CollectorRegistry()
-    backlog_registry.register(_BacklogCollector(sidecar.database, sidecar.metrics))
-    text = generate_latest(backlog_registry) + generate_latest(sidecar.metrics.registry)
-    return Response(text, media_type=CONTENT_TYPE_LATEST)
-
-
-class _BacklogCollector(Collector):
-    """The backlog at the time of the scrape; absent, and the failure counted, where it cannot be read."""
-
-    def __init__(self, database: Database, metrics: SidecarMetrics) -> None:
-        self._database = database
-        self._metrics = metrics
-
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        yield from ()
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        try:
-            with self._database.read() as connection:
-                held = backlog(connection)
-        except AssayError:
-            self._metrics.scrape_failures.inc()
-            return
-        yield GaugeMetricFamily("assay_pending_samples", "Samples not finished.", value=held.pending)
-        if held.oldest_received_at is not None:
-            age = max(0.0, (utc_now() - held.oldest_received_at).total_seconds())  # the clock may have been set back
-            yield GaugeMetricFamily("assay_oldest_pending_seconds", "Age of the oldest unfinished sample.", value=age)
+        caller = sidecar.access.caller(authorization)
+        caller.require(Scope.READ)
+        tenant = caller.tenant
+    return Response(sidecar.scrape.text(tenant), media_type=CONTENT_TYPE_LATEST)

@@ -21,6 +21,8 @@ STATUS: dict[type[errors.AssayError], int] = {
     errors.SampleUnknownError: 404,
     errors.LabelTargetUnknownError: 404,
     errors.ClientSamplingOffError: 404,
+    errors.RuleUnknownError: 404,
+    errors.SilenceUnknownError: 404,
     errors.RequestTooSlowError: 408,
     errors.BodyTooSlowError: 408,
     errors.SampleConflictError: 409,
@@ -82,7 +84,6 @@ async def on_assay_error(request: Request, error: Exception) -> JSONResponse:
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     """Answers what the framework refuses: an unknown path, a wrong method."""
-    del request
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = str(error.detail) if isinstance(error, HTTPException) else "error"
     answer = ProblemAnswer(
@@ -95,7 +96,15 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         next_step="GET /docs lists the paths and methods.",
     )
     headers = getattr(error, "headers", None)
+    if status == 405 and (methods := _methods(request)):  # noqa: PLR2004 - the status's own number says it best
+        headers = {"Allow": ", ".join(methods)}
     return JSONResponse(answer.model_dump(), status, headers, media_type=MEDIA_TYPE)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that a documented path has: the framework names those of the first of its routes alone."""
+    path = getattr(request.scope.get("route"), "path", "")
+    return sorted(method.upper() for method in request.app.openapi()["paths"].get(path, {}))
 
 
 async def on_disconnect(request: Request, error: Exception) -> Response:

@@ -18,7 +18,7 @@ LEAST_REQUESTS = 150  # of a machine that is busy with other things
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     policy = tmp_path / "policy.toml"
-    policy.write_text("[sampling]\nrate = 0.5\n")
+    policy.write_text('[sampling]\nrate = 0.5\n[[alerts]]\nname = "0"\nmetric = "flagged_rate"\nabove = 0.5\n')
     made = Installation(
         {
             "ASSAY_DATABASE_URL": f"sqlite:///{tmp_path}/assay.db",

@@ -36,7 +36,7 @@ STAYING = sorted(set(SERVICES) - set(JOBS))
 
 def test_it_is_what_these_tests_are_about() -> None:
     """A file that lost its services would pass every rule about each."""
-    assert sorted(SERVICES) == ["keys", "migrate", "postgres", "redis", "sidecar", "worker"]
+    assert sorted(SERVICES) == ["grafana", "keys", "migrate", "postgres", "prometheus", "redis", "sidecar", "worker"]
     assert (OURS, JOBS) == (["keys", "migrate", "sidecar", "worker"], ["keys", "migrate"])
 
 
@@ -72,7 +72,7 @@ def test_our_containers_run_as_the_images_user(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_images_are_pinned(name: str) -> None:
     """Every image names a version."""
-    assert re.search(r":\d+(\.\d+)*(-[a-z]+)?$", SERVICES[name]["image"])
+    assert re.search(r":v?\d+(\.\d+)*(-[a-z]+)?$", SERVICES[name]["image"])
 
 
 @pytest.mark.parametrize("name", STAYING)
@@ -133,11 +133,13 @@ def test_workers_have_the_policy() -> None:
 
 
 def test_state_is_in_volumes() -> None:
-    """What both stores write outlives their containers."""
+    """What the stores write outlives their containers."""
     data = compose()
     assert SERVICES["redis"]["volumes"] == ["redis:/data"]
     assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql/data"]
-    assert set(data["volumes"]) == {"redis", "postgres"}
+    assert "prometheus:/prometheus" in SERVICES["prometheus"]["volumes"]
+    assert "grafana:/var/lib/grafana" in SERVICES["grafana"]["volumes"]
+    assert set(data["volumes"]) == {"redis", "postgres", "prometheus", "grafana"}
 
 
 def test_redis_keeps_and_refuses() -> None:
@@ -150,12 +152,19 @@ def test_redis_keeps_and_refuses() -> None:
     assert int(options["--maxmemory"].removesuffix("mb")) < int(limit.removesuffix("m"))
 
 
-def test_only_the_sidecar_is_reached_and_only_from_here() -> None:
-    """One published port, on loopback; the stores' network leads nowhere."""
+def test_only_sidecar_and_grafana_are_reached_and_only_from_here() -> None:
+    """Two published ports, on loopback; the stores' network leads nowhere, and who reaches Grafana is not in it."""
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"sidecar": ["127.0.0.1:8000:8000"]}
-    assert compose()["networks"]["backend"] == {"internal": True}
-    assert [name for name, service in SERVICES.items() if service["networks"] != ["backend"]] == ["sidecar"]
+    assert published == {"sidecar": ["127.0.0.1:8000:8000"], "grafana": ["127.0.0.1:3000:3000"]}
+    networks = compose()["networks"]
+    assert networks["backend"] == networks["monitoring"] == {"internal": True}
+    beyond = {name: service["networks"] for name, service in SERVICES.items() if service["networks"] != ["backend"]}
+    assert beyond == {
+        "sidecar": ["backend", "edge"],
+        "worker": ["backend", "sinks"],
+        "prometheus": ["backend", "monitoring"],
+        "grafana": ["monitoring", "edge"],
+    }
 
 
 def _texts(value: Any) -> list[str]:
@@ -187,6 +196,8 @@ def test_each_secret_goes_only_where_it_is_used() -> None:
         "keys": ["assay_database_url", "assay_redis_url", "first_api_key"],
         "sidecar": ["assay_database_url", "assay_digest_key", "assay_redis_url", "policy"],
         "worker": ["assay_database_url", "assay_redis_url", "policy"],
+        "prometheus": ["first_api_key"],
+        "grafana": ["grafana_admin_password", "grafana_secret_key"],
     }
 
 
@@ -203,6 +214,7 @@ def test_the_script_makes_every_secret(tmp_path: Path) -> None:
     assert f":{made['redis_conf'].split()[1]}@redis:6379/" in made["assay_redis_url"]
     assert split_key(made["first_api_key"].strip())
     Settings(digest_key=made["assay_digest_key"].strip())
+    assert len(made["grafana_admin_password"].strip()) == 32
     assert len(read_policy(tmp_path / "secrets" / "policy").sampling.salt) == 32
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
 

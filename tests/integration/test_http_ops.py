@@ -73,7 +73,7 @@ def test_the_backlog_is_read_at_the_scrape(start: Start, database: Database) -> 
 
 
 def test_metrics_hold_no_text_of_users(start: Start) -> None:
-    """Neither responses nor labels that callers choose reach the metrics."""
+    """Neither texts nor ids nor labels reach the metrics: of what callers choose only releases, and ids of contexts."""
     client = start().client
     client.post("/score", json=submission("my-id", response="my-words", route="my-route", tags={"my-tag": "x"}))
     assert "my-" not in client.get("/metrics").text

@@ -90,7 +90,7 @@ class TestAway:
         outage.begin()
         text = client.get("/metrics").text
         assert "assay_pending_samples " not in text
-        assert "assay_scrape_failures_total 1.0" in text
+        assert 'assay_scrape_failures_total{collector="backlog"} 1.0' in text
 
     def test_held_keys_go_on_working(self, start: Start, outage: Outage) -> None:
         """A sidecar that cannot read the keys again keeps those it has."""

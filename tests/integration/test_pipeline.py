@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select
 
-from models.types import Item, NotApplicable, NotApplicableReason, Outcome, Unscored, UnscoredReason
+from models.types import Item, NotApplicable, NotApplicableReason, Outcome, Unscored, UnscoredReason, Verdict
 from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import StoreUnavailableError
@@ -89,6 +89,30 @@ class TestDrain:
         }
         for state in ("scored", "no_context", "too_many_pairs"):
             assert worker.count("assay_finished_samples_total", state=state) == 1
+
+    def test_scores_and_verdicts_are_counted(self, database: Database) -> None:
+        """Each score in its bucket and each claim by its verdict, once, and nothing of what has no score."""
+        store(database, *[new_sample(name, response=name) for name in ("0.0", "0.25", "1.0", "none")])
+        nothing = NotApplicable(reason=NotApplicableReason.NO_CONTEXT)
+        scorer = ToldScorer(answer=lambda item: nothing if item.response == "none" else scored(float(item.response)))
+        worker = Worker(database, scorer)
+        worker.drain()
+        worker.drain()
+        below = {
+            edge: worker.count("assay_score_bucket", scorer="told", le=edge) for edge in ("0.0", "0.2", "0.3", "1.0")
+        }
+        assert below == {"0.0": 1, "0.2": 1, "0.3": 2, "1.0": 3}
+        assert worker.count("assay_score_sum", scorer="told") == 1.25
+        claims = {verdict.value: worker.count("assay_claims_total", verdict=verdict.value) for verdict in Verdict}
+        assert claims == {"supported": 0, "contradicted": 0, "unsupported": 6, "not_checkable": 3}
+
+    def test_the_scorer_is_told(self, database: Database) -> None:
+        """Its name, a short fingerprint, its runtime and the runtime's version."""
+        scorer = ToldScorer(
+            fingerprint="f" * 64, attributes={"backend": "openvino", "openvino": "2026.3", "device": "x"}
+        )
+        labels = {"scorer": "told", "fingerprint": "f" * 12, "backend": "openvino", "version": "2026.3"}
+        assert Worker(database, scorer).count("assay_model_info", **labels) == 1
 
     def test_the_scorer_sees_what_was_sent(self, database: Database) -> None:
         """Question, contexts with their ids and response reach the scorer."""

@@ -16,6 +16,7 @@ from service.core.purge import BATCH_ROWS
 from service.core.store.removal import Removed
 from service.core.tables import Kept
 from tests.integration.support import finish_pending, new_sample, row_of, statements, states, store, take
+from workers.policy_file import PolicyFile
 from workers.retention import SWEEP_BATCHES, Retention
 
 NOTHING = Removed()
@@ -43,7 +44,7 @@ def policy(tmp_path: Path) -> Path:
 def make(database: Database, policy: Path) -> MakeRetention:
     def made(text: str, **values: float) -> Retention:
         policy.write_text(text)
-        return Retention(database=database, policy_file=policy, metrics=WorkerMetrics(), **values)
+        return Retention(database=database, policy_file=PolicyFile(policy), metrics=WorkerMetrics(), **values)
 
     return made
 

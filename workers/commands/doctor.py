@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from service.core.visible import visible
 from workers.doctor.examine import examine
 from workers.doctor.finding import Finding, Level
-from workers.visible import visible
 
 EXIT_FAILED = 1
 MAX_TEXT_CHARS = 500

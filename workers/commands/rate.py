@@ -16,8 +16,8 @@ from service.core.rate_answer import answer_rates
 from service.core.rate_query import RateQuery
 from service.core.schemas import BucketAnswer, LabelledRateAnswer, RatesAnswer
 from service.core.store.rates import DIMENSIONS, Match
+from service.core.visible import visible
 from workers.commands.entry import explained, logged_settings, opened_database
-from workers.visible import visible
 
 MAX_NAME_CHARS = 40
 FINGERPRINT_CHARS = 8

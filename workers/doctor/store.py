@@ -17,6 +17,7 @@ from service.core.keys import require_valid_key
 from service.core.store.keys import all_keys
 from service.core.store.leases import acquire, seconds_left
 from service.core.store.taking import backlog
+from workers.doctor.alerts import check_alerts
 from workers.doctor.finding import Finding, examined, fail, masked, ok, warn
 from workers.doctor.retention import check_retention
 from workers.ticker import LEASE_NAME
@@ -74,6 +75,7 @@ def _check_content(settings: Settings, database: Database) -> Iterator[Finding]:
     yield from examined("keys", lambda: _check_keys(settings, database))
     yield from examined("backlog", lambda: _check_backlog(settings, database))
     yield from examined("retention", lambda: check_retention(settings, database))
+    yield from examined("alerts", lambda: check_alerts(settings, database))
 
 
 def _first_line(error: AssayError, url: str) -> str:

@@ -16,9 +16,9 @@ from models.types import Verdict
 from service.core.schemas import ClaimAnswer, EvidenceAnswer, Submission
 from service.core.submitted import context_ids
 from service.core.tables import State
+from service.core.visible import visible
 from workers.offline.answer import ErrorAnswer, RowAnswer
 from workers.offline.shape import Row
-from workers.visible import visible
 
 COLOURS = {
     Verdict.SUPPORTED: "green",

@@ -11,13 +11,13 @@ from service.core.errors import StartRefusedError
 from service.core.schemas import Submission
 from service.core.store.scores import ScoredBy
 from service.core.submitted import estimated_tokens
+from service.core.visible import visible
 from workers.offline.answer import ErrorAnswer, RowAnswer, error_answer, row_answer
 from workers.offline.output import Made, Output, open_output
 from workers.offline.scoring import score_together
 from workers.offline.shape import Fields, Row, Shaper
 from workers.offline.source import Source
 from workers.offline.tally import Tally, told, told_by_line
-from workers.visible import visible
 
 MAX_NAME_CHARS = 40
 LIMITS = ("max_body_bytes", "max_contexts", "max_context_chars", "max_total_context_chars", "max_response_chars")

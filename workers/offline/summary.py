@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from models.calibrate import BALANCED
 from service.core.tables import State
+from service.core.visible import visible
 from workers.offline.agreement import POSITIVE, Figure, balanced_accuracy, roc_auc
 from workers.offline.run import Result
 from workers.offline.tally import CONFIDENCE, ERROR, Tally
-from workers.visible import visible
 
 MAX_NAME_CHARS = 40
 WIDTH = 18

@@ -45,6 +45,7 @@ class Reading:
     high: float | None = None
     effective_n: float | None = None  # None: there is nothing; with no value: there is something, and too little
     coverage: float | None = None  # share of what should be scored that is
+    short: "Reading | None" = None  # over the rule's `short_window`; None: nothing came in it, or it has none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +70,18 @@ class Step:
 
 
 def judge(rule: AlertRule, reading: Reading) -> Verdict:
-    """Bad only where it can be said: the interval's nearer end is beyond the threshold, over enough of the traffic."""
+    """Bad only where it can be said: the interval's nearer end is beyond the threshold, over enough of the traffic.
+
+    With a short window it must be so in both; where the short one says nothing, it is not known whether it goes on.
+    """
+    verdict = _judge_one(rule, reading)
+    if verdict is not Verdict.BAD or rule.short_window is None:
+        return verdict
+    recent = _judge_one(rule, reading.short or Reading())
+    return Verdict.LOW_COVERAGE if recent is Verdict.NO_DATA else recent
+
+
+def _judge_one(rule: AlertRule, reading: Reading) -> Verdict:
     if reading.value is None:
         return Verdict.NO_DATA if reading.effective_n is None else Verdict.LOW_COVERAGE
     if rule.metric not in POINT_ONLY:

@@ -34,7 +34,7 @@ def _reading(rule: AlertRule, bucket: Bucket) -> Reading:
                 low=told.low,
                 high=told.high,
                 effective_n=told.effective_n,
-                coverage=_coverage(bucket),
+                coverage=coverage(bucket),
             )
         case Metric.HALLUCINATION_RATE:
             return _by_labels(bucket)
@@ -44,7 +44,7 @@ def _reading(rule: AlertRule, bucket: Bucket) -> Reading:
             raise ValueError("the age of the queue is in no bucket")
 
 
-def _coverage(bucket: Bucket) -> float | None:
+def coverage(bucket: Bucket) -> float | None:
     """The share of the samples that should have a score by now which have one.
 
     Pending samples are not counted as missing: a queue that stands still has an alert of its own, `queue_age_s`.
@@ -60,9 +60,9 @@ def _by_labels(bucket: Bucket) -> Reading:
     if bucket.counts.scored == 0:
         return Reading()
     if told is None or told.rate is None:  # too few labels: something was scored, and nothing can be said
-        return Reading(effective_n=0.0, coverage=_coverage(bucket))
+        return Reading(effective_n=0.0, coverage=coverage(bucket))
     return Reading(
-        value=told.rate, low=told.low, high=told.high, effective_n=told.effective_n, coverage=_coverage(bucket)
+        value=told.rate, low=told.low, high=told.high, effective_n=told.effective_n, coverage=coverage(bucket)
     )
 
 

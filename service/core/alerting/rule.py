@@ -1,5 +1,7 @@
 """An alert rule as the policy file has it: what is watched, from where on it is bad, and whom it wakes."""
 
+import hashlib
+import json
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -8,11 +10,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from service.core.duration import parse_duration
 from service.core.errors import QueryInvalidError
-from service.core.store.rates import DIMENSIONS
+from service.core.rate_query import MAX_VALUES
+from service.core.store.rates import DIMENSIONS, Match
 
 LEAST_WINDOW = timedelta(minutes=1)  # rates are read by whole minutes
 LONGEST_WINDOW = timedelta(days=90)
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$")]
 
 
 def _duration(value: object) -> object:
@@ -64,15 +67,17 @@ class AlertRule(BaseModel):
 
     name: Name
     metric: Metric
+    tenants: tuple[str, ...] = ()  # each is judged by itself; all if none is named
     match: dict[str, str | Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
     group_by: tuple[str, ...] = ()  # each group is judged, fires and is resolved by itself
     window: Duration = timedelta(hours=1)  # of receipt, up to now
+    short_window: Duration | None = None  # where given, it must be bad over this as well: it still goes on
     above: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None  # bad from here on upwards
     below: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None  # bad from here on downwards
     # What is held against the threshold: the nearer end of the interval, so that chance alone fires seldom, or the rate.
     on: Literal["bound", "point"] = "bound"
-    # Of the interval. Looked at every minute, 95% would fire by chance alone every few days; see docs/decisions/0025.
-    confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.999
+    # Of the interval. Looked at every minute, 95% would fire by chance alone every day; docs/statistics/alarms.md.
+    confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.9999
     min_effective_n: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 30.0  # below: too few to say anything
     min_coverage: Annotated[float, Field(ge=0, le=1)] = 0.5  # scored of what should be; below: nothing is said
     for_: Annotated[Duration, Field(alias="for")] = timedelta(minutes=10)  # bad for so long before anybody is told
@@ -83,22 +88,54 @@ class AlertRule(BaseModel):
     sinks: tuple[Name, ...] = ()  # all if none is named
 
     @model_validator(mode="after")
+    def _known_groups(self) -> Self:
+        for name in (*self.match, *self.group_by):
+            if name not in DIMENSIONS:
+                raise ValueError(f"unknown dimension {name[:50]!r}; use {', '.join(DIMENSIONS)}")
+        if len(set(self.group_by)) < len(self.group_by):
+            raise ValueError("`group_by` names a dimension twice")
+        for name, values in self.matching:
+            if len(values) > MAX_VALUES or any("\0" in value for value in values):
+                raise ValueError(f"`match.{name}` has more than {MAX_VALUES} values, or one with the character U+0000")
+        return self
+
+    @model_validator(mode="after")
     def _whole(self) -> Self:
         if (self.above is None) is (self.below is None):
             raise ValueError("give `above` or `below`")
-        for name in (*self.match, *self.group_by):
-            if name not in DIMENSIONS:
-                raise ValueError(f"unknown dimension {name!r}; use {', '.join(DIMENSIONS)}")
         if self.metric is Metric.QUEUE_AGE:
             if self.match or self.group_by:
                 raise ValueError("the queue has no groups: leave out `match` and `group_by`")
-        elif self.threshold > 1:
-            raise ValueError("a share is between 0 and 1")
+        elif self.threshold > 1 or self.threshold == (1 if self.above is not None else 0):
+            raise ValueError("a share is between 0 and 1, and nothing lies beyond these: the rule could never fire")
         if not LEAST_WINDOW <= self.window <= LONGEST_WINDOW or self.window % LEAST_WINDOW:
             raise ValueError("`window` must be whole minutes, 1m to 90d")
+        if self.short_window is not None and not self._is_shorter(self.short_window):
+            raise ValueError("`short_window` must be whole minutes and shorter than `window`")
         if self.renotify is not None and not self.renotify:
             raise ValueError("`renotify` must be longer than nothing; leave it out for a day")
         return self
+
+    def _is_shorter(self, window: timedelta) -> bool:
+        return LEAST_WINDOW <= window < self.window and not window % LEAST_WINDOW
+
+    @property
+    def matching(self) -> Match:
+        """Which submissions are meant, as rates are asked for them."""
+        return tuple(
+            (name, (wanted,) if isinstance(wanted, str) else tuple(wanted)) for name, wanted in self.match.items()
+        )
+
+    @property
+    def digest(self) -> str:
+        """Digest of what is judged: another one, and what was pending by the old rule starts anew."""
+        told = {"severity", "sinks", "renotify"}
+        meant = json.dumps(self.model_dump(mode="json", exclude=told), sort_keys=True)
+        return hashlib.sha256(meant.encode()).hexdigest()[:16]
+
+    def is_of(self, tenant: str) -> bool:
+        """Whether this tenant is watched."""
+        return not self.tenants or tenant in self.tenants
 
     @property
     def threshold(self) -> float:

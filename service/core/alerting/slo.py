@@ -8,6 +8,7 @@ faster than `burn`; at that speed `spent` of the period's budget is gone in the 
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from service.core.intervals import interval
 
@@ -32,7 +33,7 @@ class Objective:
 class Traffic:
     """What there is to judge by."""
 
-    samples_per_s: float  # scored
+    samples_per_s: float | None  # scored; None: not known, so whether windows have enough is not checked
     false_flags: float | None  # share of good answers that the detector flags; None: labels correct the rate
     confidence: float = 0.99  # of the interval whose lower end is judged
 
@@ -99,15 +100,17 @@ def check_rule(rule: BurnRule, objective: Objective, traffic: Traffic) -> Refusa
             ),
             instead=f"A burn rate below {most:.3g}, which is a longer window for the same share of the budget.",
         )
+    if traffic.samples_per_s is None:
+        return None
     n = traffic.samples_per_s * rule.short.total_seconds()
     needed = needed_n(at, traffic.confidence)
     if n >= needed:
         return None
-    short = _minutes(needed / traffic.samples_per_s) if traffic.samples_per_s > 0 else None
+    short_s = needed / traffic.samples_per_s if traffic.samples_per_s > 0 else math.inf
     more = needed / n if n > 0 else None
     proposals = []
-    if short is not None and short <= rule.long:
-        proposals.append(f"a short window of {_told(short)}")
+    if short_s <= rule.long.total_seconds():
+        proposals.append(f"a short window of {_told(_minutes(short_s))}")
     if more is not None:
         proposals.append(f"{more:.2g} times the sampling rate")
     proposals.append('the point instead of the bound (`on = "point"`), which chance alone can make fire')
@@ -120,6 +123,7 @@ def check_rule(rule: BurnRule, objective: Objective, traffic: Traffic) -> Refusa
     )
 
 
+@lru_cache(maxsize=1_024)
 def needed_n(at: float, confidence: float) -> int:
     """The least number of samples of which a rate of SEEN_AT times `at` (at most 1) has its lower bound above `at`."""
     seen = min(1.0, SEEN_AT * at)
@@ -140,7 +144,9 @@ def budget_left(objective: Objective, bad: float, answers: float) -> float | Non
 
 
 def _minutes(seconds: float) -> timedelta:
-    return timedelta(minutes=math.ceil(seconds / 60))
+    """At least so long, in whole minutes; in whole hours where it is several."""
+    minutes = math.ceil(seconds / 60)
+    return timedelta(minutes=minutes if minutes <= 2 * 60 else 60 * math.ceil(minutes / 60))
 
 
 def _told(duration: timedelta) -> str:

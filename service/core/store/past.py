@@ -43,6 +43,13 @@ def read_past(connection: Connection, tenant: str, start: datetime, end: datetim
         yield PastSample(row=row, flagged=flagged)
 
 
+def first_received(connection: Connection, tenant: str) -> datetime | None:
+    """When the tenant's oldest stored sample came; None if there is none. Before it nobody was watched."""
+    oldest = select(samples.c.received_at).where(samples.c.tenant == tenant).order_by(samples.c.received_at).limit(1)
+    found: datetime | None = connection.execute(oldest).scalar_one_or_none()
+    return found
+
+
 def read_first_seen(connection: Connection, tenant: str) -> dict[tuple[str, str], datetime]:
     """When each release of the tenant was first seen."""
     statement = select(releases).where(releases.c.tenant == tenant)

@@ -104,11 +104,16 @@ NEEDED: dict[Unit, tuple[str, ...]] = {
 }
 
 
-def read_counted(connection: Connection, stretch: Stretch, unit: Unit = Unit.RESPONSE) -> Counted:
-    """Every submission of the stretch by what became of it, and the sums that the unit's rate needs; two statements."""
+def read_counted(
+    connection: Connection, stretch: Stretch, unit: Unit = Unit.RESPONSE, limit: int | None = None
+) -> Counted:
+    """Every submission of the stretch by what became of it, and the sums that the unit's rate needs; two statements.
+
+    With a limit, no more rows than that of what has ended: as many as that, and there may be more.
+    """
     states, scores = [], []
     names = NEEDED[unit]
-    for row in connection.execute(_folded_and_not(stretch, names)):
+    for row in connection.execute(_folded_and_not(stretch, names).limit(limit)):
         place: dict[str, Any] = {
             "bucket": int(row[0]),
             "group": tuple(row[1 : 1 + len(stretch.group_by)]),

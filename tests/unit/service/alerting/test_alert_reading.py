@@ -78,6 +78,6 @@ def test_the_unscored_share_is_of_what_ended() -> None:
     watched = rule(metric="unscored_share")
     (found,) = readings(watched, buckets(rows, [score(60, 0)])).values()
     assert (found.value, found.effective_n) == (0.4, 100)
-    assert (found.low, found.high) == interval(0.4, 100, 0.999)
+    assert (found.low, found.high) == interval(0.4, 100, watched.confidence)
     assert judge(watched, found) is Verdict.BAD
     assert readings(watched, buckets([state(State.PENDING, 9)], [])) == {WHOLE: Reading()}

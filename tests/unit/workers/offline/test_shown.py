@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.progress import Progress
 
+from service.core.visible import visible
 from tests.property.strategies import LAW
 from tests.unit.workers.offline.support import BAD, GOOD, Quiet, lines, scored
 from workers.offline.explain import explain
@@ -16,7 +17,6 @@ from workers.offline.progress import MAX_EXPLAINED, Bar, Explainer, LeftColumn, 
 from workers.offline.run import Result
 from workers.offline.shape import Fields
 from workers.offline.summary import summary
-from workers.visible import visible
 
 
 def result_of(folder: Path, *rows: object, fields: Fields | None = None, watcher: Quiet | None = None) -> Result:

@@ -1,0 +1,54 @@
+"""What a rule's window says now, read from the database."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from service.core.alerting.machine import Reading
+from service.core.alerting.reading import WHOLE, Group, readings
+from service.core.alerting.rule import AlertRule, Metric
+from service.core.rate_answer import read_known
+from service.core.rate_query import widened
+from service.core.rates import Bucket, Question, make_buckets
+from service.core.store.rates import Stretch, Unit, read_counted
+from service.core.tables import State, samples
+
+
+def read_rule(connection: Connection, rule: AlertRule, tenant: str, now: datetime) -> Mapping[Group, Reading]:
+    """The readings of each group at this moment, with those of the short window if the rule has one."""
+    if rule.metric is Metric.QUEUE_AGE:
+        return {WHOLE: Reading(value=_queue_age_s(connection, tenant, now))}
+    found = readings(rule, read_buckets(connection, rule, tenant, rule.window, now))
+    if rule.short_window is None:
+        return found
+    recent = readings(rule, read_buckets(connection, rule, tenant, rule.short_window, now))
+    return {group: replace(reading, short=recent.get(group)) for group, reading in found.items()}
+
+
+def read_buckets(
+    connection: Connection, rule: AlertRule, tenant: str, window: timedelta, now: datetime
+) -> list[Bucket]:
+    """A window up to now as one bucket for each group and fingerprint, by the rule's unit and confidence."""
+    start, end = widened(now - window, now, now)
+    stretch = Stretch(
+        tenant=tenant,
+        start=start,
+        end=end,
+        width_s=int((end - start).total_seconds()),
+        group_by=rule.group_by,
+        match=rule.matching,
+    )
+    unit = Unit.CLAIM if rule.metric is Metric.CLAIM_RATE else Unit.RESPONSE
+    corrected = rule.metric is Metric.HALLUCINATION_RATE
+    question = Question(stretch=stretch, unit=unit, confidence=rule.confidence, corrected=corrected)
+    counted = read_counted(connection, stretch, unit)
+    return make_buckets(question, counted, read_known(connection, question, counted))
+
+
+def _queue_age_s(connection: Connection, tenant: str, now: datetime) -> float:
+    """Seconds that the tenant's oldest pending sample has waited; 0 where none waits, which is known."""
+    waiting = (samples.c.tenant == tenant) & (samples.c.state == State.PENDING)
+    oldest = connection.execute(select(func.min(samples.c.received_at)).where(waiting)).scalar_one()
+    return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())

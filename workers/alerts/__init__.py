@@ -1,0 +1,1 @@
+"""Alerts at work: rules are evaluated by one worker at a time, and sinks are told by any."""

@@ -1,0 +1,1 @@
+"""Prometheus rules about an installation: what they are, and how they are written down."""
