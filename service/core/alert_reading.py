@@ -15,6 +15,10 @@ from service.core.rates import Bucket, Question, make_buckets
 from service.core.store.rates import Stretch, Unit, read_counted
 from service.core.tables import State, samples
 
+# Sessions and traces of more scored samples are not read. It is more than a query of rates reads: nobody waits for it, and
+# a rule that takes them for independent fires by chance every day (docs/statistics/alarms.md).
+MAX_SAMPLES = 200_000
+
 
 def read_rule(connection: Connection, rule: AlertRule, tenant: str, now: datetime) -> Mapping[Group, Reading]:
     """The readings of each group at this moment, with those of the short window if the rule has one."""
@@ -44,7 +48,7 @@ def read_buckets(
     corrected = rule.metric is Metric.HALLUCINATION_RATE
     question = Question(stretch=stretch, unit=unit, confidence=rule.confidence, corrected=corrected)
     counted = read_counted(connection, stretch, unit)
-    return make_buckets(question, counted, read_known(connection, question, counted))
+    return make_buckets(question, counted, read_known(connection, question, counted, MAX_SAMPLES))
 
 
 def _queue_age_s(connection: Connection, tenant: str, now: datetime) -> float:

@@ -96,11 +96,11 @@ def estimand_of(question: Question) -> str:
     return f"{WHAT[question.unit]}, {OF[question.estimand]}; {TRUTH[question.unit]}"
 
 
-def read_known(connection: Connection, question: Question, counted: Counted) -> Known:
-    """Labels, and clusters where reading them costs little: at most two statements, and four more with labels."""
+def read_known(connection: Connection, question: Question, counted: Counted, most: int = MAX_SAMPLES) -> Known:
+    """Labels, and clusters of at most so many scored samples: at most two statements, and four more with labels."""
     stretch, unit, estimand = question.stretch, question.unit, question.estimand
     labels = read_labelled(connection, stretch, unit, estimand)
-    if counted.scored > MAX_SAMPLES:
+    if counted.scored > most:
         return Known(labels=labels)
     return Known(
         clusters=read_clusters(connection, stretch, unit, estimand) if counted.scored else {},
