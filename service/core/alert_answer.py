@@ -55,6 +55,7 @@ def _rule(rule: AlertRule, policy: Policy, tenant: str, slo: str | None) -> Rule
     return RuleStateAnswer(
         rule=rule.name,
         metric=rule.metric,
+        slow_ms=rule.slow_ms,
         above=rule.above,
         below=rule.below,
         on="bound" if rule.by_bound else "point",

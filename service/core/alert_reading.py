@@ -9,9 +9,11 @@ from sqlalchemy import Connection, func, select
 from service.core.alerting.machine import Reading
 from service.core.alerting.reading import WHOLE, Group, readings
 from service.core.alerting.rule import AlertRule, Metric
+from service.core.estimate import estimate
 from service.core.rate_answer import read_known
 from service.core.rate_query import widened
 from service.core.rates import Bucket, Question, make_buckets
+from service.core.store.latencies import read_latencies
 from service.core.store.rates import Stretch, Unit, read_counted
 from service.core.tables import State, samples
 
@@ -24,17 +26,16 @@ def read_rule(connection: Connection, rule: AlertRule, tenant: str, now: datetim
     """The readings of each group at this moment, with those of the short window if the rule has one."""
     if rule.metric is Metric.QUEUE_AGE:
         return {WHOLE: Reading(value=_queue_age_s(connection, tenant, now))}
-    found = readings(rule, read_buckets(connection, rule, tenant, rule.window, now))
+    found = _read_window(connection, rule, tenant, rule.window, now)
     if rule.short_window is None:
         return found
-    recent = readings(rule, read_buckets(connection, rule, tenant, rule.short_window, now))
+    recent = _read_window(connection, rule, tenant, rule.short_window, now)
     return {group: replace(reading, short=recent.get(group)) for group, reading in found.items()}
 
 
-def read_buckets(
+def _read_window(
     connection: Connection, rule: AlertRule, tenant: str, window: timedelta, now: datetime
-) -> list[Bucket]:
-    """A window up to now as one bucket for each group and fingerprint, by the rule's unit and confidence."""
+) -> Mapping[Group, Reading]:
     start, end = widened(now - window, now, now)
     stretch = Stretch(
         tenant=tenant,
@@ -44,6 +45,26 @@ def read_buckets(
         group_by=rule.group_by,
         match=rule.matching,
     )
+    if rule.metric is Metric.SLOW_SHARE:
+        return _latencies(connection, rule, stretch)
+    return readings(rule, _buckets(connection, rule, stretch))
+
+
+def _latencies(connection: Connection, rule: AlertRule, stretch: Stretch) -> Mapping[Group, Reading]:
+    """Coverage is the share of samples that say how long they took."""
+    found = {}
+    for group, each in read_latencies(connection, stretch, rule.slow_ms or 0.0, MAX_SAMPLES).items():
+        known = sum(cell.scored for cell in each.cells)
+        told = estimate(each.cells, rule.confidence, each.clusters if known else None)
+        n = told.effective_n if known else 0.0
+        found[group] = Reading(
+            value=told.rate, low=told.low, high=told.high, effective_n=n, coverage=known / each.samples
+        )
+    return found or {WHOLE: Reading()}
+
+
+def _buckets(connection: Connection, rule: AlertRule, stretch: Stretch) -> list[Bucket]:
+    """One bucket for each group and fingerprint, by the rule's unit and confidence."""
     unit = Unit.CLAIM if rule.metric is Metric.CLAIM_RATE else Unit.RESPONSE
     corrected = rule.metric is Metric.HALLUCINATION_RATE
     question = Question(stretch=stretch, unit=unit, confidence=rule.confidence, corrected=corrected)

@@ -30,6 +30,7 @@ class RuleStateAnswer(BaseModel):
 
     rule: str
     metric: str
+    slow_ms: float | None  # of `slow_share`
     above: float | None
     below: float | None
     on: str
@@ -197,6 +198,7 @@ class SloAnswer(BaseModel):
     slo: str
     metric: str
     objective: float
+    slow_ms: float | None  # of `slow_share`
     period_s: int
     start: datetime  # of the period, up to now
     end: datetime

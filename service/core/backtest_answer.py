@@ -32,6 +32,7 @@ IMPOSSIBLE = {
         "Labels come after the time that they are of, so the past does not show what the rule would have seen. Test one of "
         "`flagged_rate` instead."
     ),
+    Metric.SLOW_SHARE: "Latencies are in samples, not in the sums that are kept of the past.",
     Metric.QUEUE_AGE: "The queue's past is not kept: `assay_oldest_pending_seconds` in Prometheus has it.",
 }
 ONLY_HOURS = (

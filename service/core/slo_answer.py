@@ -45,6 +45,7 @@ def _answer(connection: Connection, slo: Slo, tenant: str, states: Mapping[str, 
         slo=slo.name,
         metric=slo.metric,
         objective=slo.objective,
+        slow_ms=slo.slow_ms,
         period_s=int(slo.period.total_seconds()),
         start=start,
         end=end,
@@ -67,11 +68,22 @@ def budget(rate: float | None, bad: float) -> float | None:
 
 def read_window(connection: Connection, slo: Slo, tenant: str, window: timedelta, now: datetime) -> Reading:
     """What the objective's metric was over the last so long."""
-    rule = AlertRule(name=slo.name, metric=slo.metric, match=slo.match, window=window, above=0.0, confidence=CONFIDENCE)
+    rule = AlertRule(
+        name=slo.name,
+        metric=slo.metric,
+        slow_ms=slo.slow_ms,
+        match=slo.match,
+        window=window,
+        above=0.0,
+        confidence=CONFIDENCE,
+    )
     return read_rule(connection, rule, tenant, now)[WHOLE]
 
 
 def _scored_per_s(connection: Connection, slo: Slo, tenant: str, now: datetime) -> float:
+    """What there is to judge by: samples with a score, or with a latency, a second."""
+    if slo.metric is Metric.SLOW_SHARE:
+        return (read_window(connection, slo, tenant, LOOKED_BACK, now).effective_n or 0.0) / LOOKED_BACK.total_seconds()
     start, end = widened(now - LOOKED_BACK, now, now)
     rule = AlertRule(name=slo.name, metric=slo.metric, match=slo.match, above=0.0)
     stretch = Stretch(

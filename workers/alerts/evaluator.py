@@ -283,6 +283,7 @@ def _notice(
         by_bound=rule.by_bound,
         confidence=rule.confidence,
         window=rule.window,
+        slow_ms=rule.slow_ms,
         reading=change.reading,
         worst=worst,
         examples=examples,

@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from service.core.alert_reading import read_buckets
+from service.core.alert_reading import read_rule
 from service.core.alerting.machine import Reading
 from service.core.alerting.notice import Example, Worst, path_of
-from service.core.alerting.reading import Group, readings
+from service.core.alerting.reading import Group
 from service.core.alerting.rule import POINT_ONLY, AlertRule, Metric
 from service.core.store.rates import DIMENSIONS
 from service.core.tables import Kept, State, claims, samples, scores
@@ -29,7 +29,7 @@ def read_worst(connection: Connection, rule: AlertRule, group: Group, tenant: st
         if dimension in here.match:
             continue
         split = here.model_copy(update={"group_by": (dimension,)})
-        read = readings(split, read_buckets(connection, split, tenant, rule.window, now))
+        read = read_rule(connection, split, tenant, now)
         told = {key: each for key, each in read.items() if key and _says_something(each)}
         if len(read) > 1:
             found += [Worst(dimension=dimension, value=key[0], reading=each) for key, each in told.items()]

@@ -24,6 +24,7 @@ WORKERS = "Workers evaluate the rules and tell the sinks: they need this file as
 UNITS = {
     Metric.CLAIM_RATE: "claims",
     Metric.UNSCORED_SHARE: "ended samples",
+    Metric.SLOW_SHARE: "samples with a latency",
     Metric.HALLUCINATION_RATE: "samples with enough labels",
 }
 

@@ -41,6 +41,8 @@ def _on_firing(notice: Notice) -> tuple[str, ...]:
             )
         case Metric.UNSCORED_SHARE:
             return ("Find out why samples fail: `assay doctor`, and the reasons in the workers' log.",)
+        case Metric.SLOW_SHARE:
+            return ("Find out which part is slow: `retrieval_ms` and `ttft_ms` of the samples, and your traces.",)
         case Metric.HALLUCINATION_RATE:
             return (*_on_rate(notice), "Label more samples of the window: the fewer labels, the wider the interval.")
         case Metric.FLAGGED_RATE | Metric.CLAIM_RATE:

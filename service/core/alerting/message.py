@@ -85,7 +85,8 @@ def _facts(notice: Notice) -> list[str]:
     value = [f"{NAMES[metric].capitalize()}: {quantity(metric, reading.value)}"]
     value += [each for each in [interval_words(metric, reading, notice.confidence)] if each]
     bad = f"Bad is {limit_words(metric, notice.above, notice.below)}, {_judged(notice)}."
-    told = [head, *[group] * bool(notice.group), since, ", ".join(value) + ".", bad]
+    slow = [] if notice.slow_ms is None else [f"Slow is over {notice.slow_ms:.6g} ms."]
+    told = [head, *[group] * bool(notice.group), since, ", ".join(value) + ".", bad, *slow]
     if metric is not Metric.QUEUE_AGE:
         told.append(f"Effective n: {count(reading.effective_n)}. Coverage: {_coverage(reading)}.")
         told.append(f"Window: the {one_unit(notice.window)} up to {moment(notice.at)}.")
@@ -161,6 +162,7 @@ def payload(notice: Notice, base_url: str | None) -> dict[str, Any]:
         "below": notice.below,
         "on": "bound" if notice.by_bound else "point",
         "confidence": notice.confidence,
+        "slow_ms": notice.slow_ms,
         "window_s": int(notice.window.total_seconds()),
         "reading": _reading(notice.reading),
         "worst": [

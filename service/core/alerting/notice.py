@@ -58,6 +58,7 @@ class Notice:
     by_bound: bool  # the nearer end of the interval is judged, not the rate
     confidence: float
     window: timedelta
+    slow_ms: float | None = None  # of `slow_share`: what is slow
     reading: Reading  # the last one
     worst: tuple[Worst, ...] = ()  # worst first
     examples: tuple[Example, ...] = ()

@@ -51,6 +51,7 @@ class Slo(BaseModel):
 
     name: Annotated[Name, Field(max_length=48)]  # its rules are named after it
     metric: Metric
+    slow_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None  # of `slow_share`
     objective: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]  # the share that must be good, such as 0.98
     period: Duration = timedelta(days=28)
     tenants: tuple[str, ...] = ()
@@ -67,6 +68,8 @@ class Slo(BaseModel):
     def _can_be_met(self) -> Self:
         if self.metric in POINT_ONLY:
             raise ValueError(f"`{self.metric}` is no share: use flagged_rate, hallucination_rate or unscored_share")
+        if (self.metric is Metric.SLOW_SHARE) is (self.slow_ms is None):
+            raise ValueError("`slow_share` and `slow_ms` go together")
         if not timedelta(days=1) <= self.period <= timedelta(days=90):
             raise ValueError("`period` must be 1d to 90d")
         _refuse(check_objective(self.target, self.traffic))
@@ -121,6 +124,7 @@ class Slo(BaseModel):
             metric=self.metric,
             tenants=self.tenants,
             match=self.match,
+            slow_ms=self.slow_ms,
             window=rule.long,
             short_window=rule.short,
             above=rule.threshold(self.target),

@@ -40,8 +40,8 @@ def _reading(rule: AlertRule, bucket: Bucket) -> Reading:
             return _by_labels(bucket)
         case Metric.UNSCORED_SHARE:
             return _unscored(rule, bucket)
-        case Metric.QUEUE_AGE:
-            raise ValueError("the age of the queue is in no bucket")
+        case Metric.QUEUE_AGE | Metric.SLOW_SHARE:
+            raise ValueError(f"{rule.metric} is in no bucket")
 
 
 def coverage(bucket: Bucket) -> float | None:

@@ -37,6 +37,7 @@ class Metric(StrEnum):
     CLAIM_RATE = "claim_rate"  # of claims
     HALLUCINATION_RATE = "hallucination_rate"  # of responses, corrected by labels
     UNSCORED_SHARE = "unscored_share"  # of the samples that ended and should have a score
+    SLOW_SHARE = "slow_share"  # of the samples that say how long they took, those over `slow_ms`
     QUEUE_AGE = "queue_age_s"  # seconds that the oldest pending sample has waited
 
 
@@ -76,6 +77,7 @@ class AlertRule(BaseModel):
     below: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None  # bad from here on downwards
     # What is held against the threshold: the nearer end of the interval, so that chance alone fires seldom, or the rate.
     on: Literal["bound", "point"] = "bound"
+    slow_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None  # of `slow_share`
     # Of the interval. Looked at every minute, 95% would fire by chance alone every day; docs/statistics/alarms.md.
     confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.9999
     min_effective_n: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 30.0  # below: too few to say anything
@@ -110,6 +112,8 @@ class AlertRule(BaseModel):
             raise ValueError("a share is between 0 and 1, and nothing lies beyond these: the rule could never fire")
         if not LEAST_WINDOW <= self.window <= LONGEST_WINDOW or self.window % LEAST_WINDOW:
             raise ValueError("`window` must be whole minutes, 1m to 90d")
+        if (self.metric is Metric.SLOW_SHARE) is (self.slow_ms is None):
+            raise ValueError("`slow_share` and `slow_ms` go together")
         if self.short_window is not None and not self._is_shorter(self.short_window):
             raise ValueError("`short_window` must be whole minutes and shorter than `window`")
         if self.renotify is not None and not self.renotify:

@@ -15,6 +15,7 @@ NAMES = {
     Metric.CLAIM_RATE: "claim rate",
     Metric.HALLUCINATION_RATE: "hallucination rate",
     Metric.UNSCORED_SHARE: "unscored share",
+    Metric.SLOW_SHARE: "share of slow answers",
     Metric.QUEUE_AGE: "queue age",
 }
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))

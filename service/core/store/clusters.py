@@ -40,7 +40,14 @@ def read_clusters(
     connection: Connection, stretch: Stretch, unit: Unit, estimand: Estimand
 ) -> Mapping[Series, Clustered]:
     """Sums over the clusters of each series; one statement, over all scored samples of the stretch."""
-    one = _sums(stretch, unit, estimand).subquery()
+    return read_cluster_sums(connection, stretch, _sums(stretch, unit, estimand), estimand)
+
+
+def read_cluster_sums(
+    connection: Connection, stretch: Stretch, sums: Select[Any], estimand: Estimand
+) -> Mapping[Series, Clustered]:
+    """The same of other sums: one row a series and cluster, with K, M and F, its mean weight and probability, its units."""
+    one = sums.subquery()
     left = literal(1.0) if estimand is Estimand.PROCESS else 1.0 - one.c.probability
     keys = [one.c[name] for name in ("bucket", *stretch.group_by, "fingerprint")]
     k, m, f = one.c.k, one.c.m, one.c.f

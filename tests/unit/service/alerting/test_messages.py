@@ -171,6 +171,7 @@ def test_payload() -> None:
         "below": None,
         "on": "bound",
         "confidence": 0.999,
+        "slow_ms": None,
         "window_s": 3_600,
         "reading": {"value": 0.081, "low": 0.062, "high": 0.104, "effective_n": 412.4, "coverage": 0.93},
         "worst": [
