@@ -10,9 +10,9 @@ ARGS ?=
 run: $(VENV)/.run
 	@$(BIN)/assay up $(ARGS)
 
-# Each file on one process: most of the time goes by waiting for servers and leases, so two halve it.
+# Each file on one process, the slow ones first: most of the time goes by waiting for servers and leases.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
