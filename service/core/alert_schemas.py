@@ -172,7 +172,7 @@ class BacktestAnswer(BaseModel):
     firings: int
     no_data: int  # incidents for want of data
     firing_s: float  # in which at least one group had an incident of either kind
-    firings_per_30_days: float | None
+    firings_per_30_days: float | None  # null: less than a day was tested
     low_coverage_share: float | None  # of looks at groups, those that could not judge
     incidents: list[FiringAnswer]
     left_out: int  # incidents that are not listed
@@ -189,7 +189,7 @@ class BurnAnswer(BaseModel):
     burn_long: float | None  # burn rate now; null: unknown
     burn_short: float | None
     note: str | None  # what was changed so that it can fire
-    warning: str | None  # why, with the traffic of the last day, it could not fire
+    warning: str | None  # why, with as much to judge by as in the last day, it could miss twice its rate
 
 
 class SloAnswer(BaseModel):

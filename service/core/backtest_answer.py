@@ -21,7 +21,7 @@ from service.core.store.rates import Stretch, Unit, read_counted
 from service.core.store.rollups import HOUR_S, MINUTE_S, MINUTES_KEPT, floor
 
 LONGEST = timedelta(days=90)
-MONTH = timedelta(days=30)
+MONTH, DAY = timedelta(days=30), timedelta(days=1)
 MAX_SHOWN = 200
 # Together some 20 s of one core, in a process that has other things to do.
 MAX_ROWS = 500_000  # of sums
@@ -161,7 +161,7 @@ def _answer(
         firings=len(firings),
         no_data=len(found.incidents) - len(firings),
         firing_s=_covered_s(found.incidents, end),
-        firings_per_30_days=len(firings) * (MONTH / covered) if covered else None,
+        firings_per_30_days=len(firings) * (MONTH / covered) if covered >= DAY else None,
         low_coverage_share=_low_coverage(found),
         incidents=[_incident(trial.rule, each, end) for each in found.incidents[:MAX_SHOWN]],
         left_out=max(0, len(found.incidents) - MAX_SHOWN),

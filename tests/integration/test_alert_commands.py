@@ -285,7 +285,7 @@ class TestSlos:
         for part in ("6h and 30m", "3 and 3", "5.6", "not looked at yet"):
             assert part in row
         assert "Left out: A burn rate of 13.4 is 134% bad answers" in said
-        assert "answers.burn-6h cannot fire now: 30m have 4.1" in said
+        assert "answers.burn-6h had too little to judge by in the last day: 30m have 4.1" in said
 
     @pytest.mark.usefixtures("watch")
     def test_none(self, run: Run) -> None:

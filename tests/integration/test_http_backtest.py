@@ -83,9 +83,16 @@ class TestBacktest:
         assert (answer["firings"], answer["no_data"], answer["left_out"]) == (1, 0, 0)
         assert (incident["event"], incident["group"]) == ("firing", {})
         assert incident["reading"]["low"] > 0.2
-        hours = (datetime.fromisoformat(answer["end"]) - datetime.fromisoformat(answer["start"])) / HOUR
-        assert answer["firings_per_30_days"] == pytest.approx(30 * 24 / hours)
+        assert answer["firings_per_30_days"] is None  # four hours say nothing of a month
         assert (answer["changed"], answer["not_covered"], answer["low_coverage_share"]) == ([], None, 0.0)
+
+    def test_how_often_in_a_month(self, start: Start, database: Database) -> None:
+        """By the time that was tested, if it is a day or more."""
+        bad_half_hour(database)
+        answer = replay(start(RULES).client, "rate", window="36h")
+        hours = (datetime.fromisoformat(answer["end"]) - datetime.fromisoformat(answer["start"])) / HOUR
+        assert answer["firings"] == 1
+        assert answer["firings_per_30_days"] == pytest.approx(30 * 24 / hours)
 
     def test_other_values_are_tried(self, start: Start, database: Database) -> None:
         """A higher threshold would not have fired; `below` in place of `above`, and groups, can be tried too."""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from service.core.alert_reading import read_rule
 from service.core.alerting.machine import Reading
 from service.core.alerting.notice import Example, Worst, path_of
-from service.core.alerting.reading import Group
+from service.core.alerting.reading import WHOLE, Group
 from service.core.alerting.rule import POINT_ONLY, AlertRule, Metric
 from service.core.store.rates import DIMENSIONS
 from service.core.tables import Kept, State, claims, samples, scores
@@ -20,17 +20,21 @@ OF_CLAIMS = frozenset({Metric.FLAGGED_RATE, Metric.CLAIM_RATE, Metric.HALLUCINAT
 
 
 def read_worst(connection: Connection, rule: AlertRule, group: Group, tenant: str, now: datetime) -> tuple[Worst, ...]:
-    """The groups within this one that are surest to be bad, over every dimension that the rule does not split by."""
+    """The groups within this one that are surest to be bad, over every dimension that the rule does not split by.
+
+    Only those that are worse than it is as a whole.
+    """
     if rule.metric in POINT_ONLY:
         return ()
     here = _within(rule, group)
+    whole = read_rule(connection, here, tenant, now).get(WHOLE, Reading())
     found: list[Worst] = []
     for dimension in DIMENSIONS:
         if dimension in here.match:
             continue
         split = here.model_copy(update={"group_by": (dimension,)})
         read = read_rule(connection, split, tenant, now)
-        told = {key: each for key, each in read.items() if key and _says_something(each)}
+        told = {key: each for key, each in read.items() if key and _is_worse(rule, each, whole)}
         if len(read) > 1:
             found += [Worst(dimension=dimension, value=key[0], reading=each) for key, each in told.items()]
     return tuple(sorted(found, key=lambda worst: _badness(rule, worst.reading), reverse=True)[:MAX_WORST])
@@ -42,8 +46,10 @@ def _within(rule: AlertRule, group: Group) -> AlertRule:
     return rule.model_copy(update={"match": match, "group_by": (), "short_window": None})
 
 
-def _says_something(reading: Reading) -> bool:
-    return reading.value is not None and (reading.effective_n or 0.0) >= LEAST_N
+def _is_worse(rule: AlertRule, reading: Reading, whole: Reading) -> bool:
+    if reading.value is None or whole.value is None or (reading.effective_n or 0.0) < LEAST_N:
+        return False
+    return reading.value > whole.value if rule.above is not None else reading.value < whole.value
 
 
 def _badness(rule: AlertRule, reading: Reading) -> float:

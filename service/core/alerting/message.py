@@ -88,7 +88,7 @@ def _facts(notice: Notice) -> list[str]:
     slow = [] if notice.slow_ms is None else [f"Slow is over {notice.slow_ms:.6g} ms."]
     told = [head, *[group] * bool(notice.group), since, ", ".join(value) + ".", bad, *slow]
     if metric is not Metric.QUEUE_AGE:
-        told.append(f"Effective n: {count(reading.effective_n)}. Coverage: {_coverage(reading)}.")
+        told.append(f"Effective n: {count(reading.effective_n)}. Coverage: {_coverage(metric, reading)}.")
         told.append(f"Window: the {one_unit(notice.window)} up to {moment(notice.at)}.")
     reason = _reason(notice)
     return [*told, f"Reason: {reason}."] if reason else told
@@ -100,10 +100,11 @@ def _judged(notice: Notice) -> str:
     return f"by the interval's {'lower' if notice.above is not None else 'upper'} end"
 
 
-def _coverage(reading: Reading) -> str:
+def _coverage(metric: Metric, reading: Reading) -> str:
     if reading.coverage is None or not math.isfinite(reading.coverage):
         return UNKNOWN
-    return f"{100 * reading.coverage:.1f}% of what should have a score"
+    of = "the samples say how long they took" if metric is Metric.SLOW_SHARE else "what should have a score"
+    return f"{100 * reading.coverage:.1f}% of {of}"
 
 
 def _worst(notice: Notice) -> list[str]:

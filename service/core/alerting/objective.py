@@ -16,6 +16,7 @@ FALSE_FLAGS = 0.05  # of the threshold `strict`: 95% specificity per response
 FLAGGING = frozenset({Metric.FLAGGED_RATE, Metric.CLAIM_RATE})
 SEVERITIES = (Severity.CRITICAL, Severity.ERROR, Severity.WARNING)  # of the fastest pair of windows, and slower ones
 LEAST_N = 10.0
+DECIMALS = 12  # of a threshold: beyond them there is only rounding
 CONFIDENCE = 0.99  # both windows must be bad at the same time, so it need not be as high as a rule's own
 
 
@@ -127,7 +128,7 @@ class Slo(BaseModel):
             slow_ms=self.slow_ms,
             window=rule.long,
             short_window=rule.short,
-            above=rule.threshold(self.target),
+            above=round(rule.threshold(self.target), DECIMALS),
             on=self.on,
             confidence=CONFIDENCE,
             min_effective_n=LEAST_N,
