@@ -60,7 +60,14 @@ def _show(slo: SloAnswer, period: str, answer: SlosAnswer, console: Console) -> 
     show_rows(console, COLUMNS, [_row(each) for each in slo.burn])
     for each in slo.burn:
         show_lines(console, *(f"{each.rule}: {note}." for note in [each.note] if note))
-        show_lines(console, *(f"{each.rule} had too little to judge by in the last day: {warning}" for warning in [each.warning] if warning))
+        show_lines(
+            console,
+            *(
+                f"{each.rule} had too little to judge by in the last day: {warning}"
+                for warning in [each.warning]
+                if warning
+            ),
+        )
     show_lines(console, *(f"Left out: {reason}" for reason in slo.left_out), "")
 
 
