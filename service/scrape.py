@@ -88,13 +88,17 @@ class Scrape:
             return
         try:
             began = self._clock()
-            # What failed comes last: it may take long to fail again.
-            for source in sorted(self._due(within_s=None), key=lambda source: source.name in self._rests):
+            for source in sorted(self._due(within_s=None), key=self._turn):
                 if self._clock() - began > ENOUGH_S:
                     break
                 self._read(source)
         finally:
             self._reading.release()
+
+    def _turn(self, source: Source) -> tuple[bool, float]:
+        """What failed comes last, as it may take long to fail again; else what was read longest ago comes first."""
+        held = self._held.get(source.name)
+        return source.name in self._rests, held.read_at if held else float("-inf")
 
     def _due(self, within_s: float | None) -> list[Source]:
         """Those that have nothing younger than so many seconds, or than what is fresh for each, and do not rest."""

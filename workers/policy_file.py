@@ -30,9 +30,13 @@ class PolicyFile:
             looks = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             if looks == self._seen:
                 return
+            if stat.st_size == 0 and self._policy is not None:
+                return  # about to be written: an empty policy would take all rules for removed
             self._seen = looks
             self._policy = read_policy(self._path)
         except (OSError, PolicyInvalidError) as error:
+            if isinstance(error, OSError) or isinstance(error.__context__, OSError):
+                self._seen = None  # it may be read the next time, unchanged
             # A file that is being written must neither stop what follows it nor hasten it.
             log.error("policy_not_read", error=type(error).__name__, fix="run `assay check` on the policy file")
         else:

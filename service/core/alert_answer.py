@@ -26,6 +26,7 @@ from service.core.store.past import first_received
 from service.core.store.silences import Silence, read_silences
 
 MAX_SHOWN = 2_000  # rules and groups
+HIDDEN = "not told; a key with the scope `admin`, and the workers' log, see why"  # it names hosts and files
 STALE_LOOKS = 5  # intervals after which the last look is stale
 WORST_FIRST = (State.FIRING, State.NO_DATA, State.PENDING, State.LOW_COVERAGE, State.RESOLVED, State.OK)
 
@@ -110,19 +111,19 @@ def reading_answer(reading: Reading) -> ReadingAnswer:
     )
 
 
-def answer_history(database: Database, past: Past, public_url: str | None) -> HistoryAnswer:
-    """Events, newest first. Raises StoreUnavailableError."""
+def answer_history(database: Database, past: Past, public_url: str | None, *, errors: bool = True) -> HistoryAnswer:
+    """Events, newest first; without `errors` why a sink was not told is left out. Raises StoreUnavailableError."""
     with database.read() as connection:
         found = read_events(connection, past)
     return HistoryAnswer(
         start=past.start,
         end=past.end,
-        events=[_event(each, public_url) for each in found],
+        events=[_event(each, public_url, errors=errors) for each in found],
         next_before=found[-1].notice.seq if len(found) == past.limit else None,
     )
 
 
-def _event(event: PastEvent, public_url: str | None) -> EventAnswer:
+def _event(event: PastEvent, public_url: str | None, *, errors: bool) -> EventAnswer:
     return EventAnswer(
         seq=event.notice.seq,
         summary=summary(event.notice),
@@ -133,7 +134,7 @@ def _event(event: PastEvent, public_url: str | None) -> EventAnswer:
                 sink=row.sink,
                 state=row.state,
                 attempts=row.attempts,
-                error=row.error,
+                error=row.error if errors or row.error is None else HIDDEN,
                 next_at=row.next_at if row.state == Delivery.WAITING else None,
                 ended_at=row.ended_at,
             )

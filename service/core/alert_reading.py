@@ -69,6 +69,8 @@ def _buckets(connection: Connection, rule: AlertRule, stretch: Stretch) -> list[
     corrected = rule.metric is Metric.HALLUCINATION_RATE
     question = Question(stretch=stretch, unit=unit, confidence=rule.confidence, corrected=corrected)
     counted = read_counted(connection, stretch, unit)
+    if rule.metric is Metric.UNSCORED_SHARE:  # samples are judged, not their scores
+        return make_buckets(question, counted)
     return make_buckets(question, counted, read_known(connection, question, counted, MAX_SAMPLES))
 
 

@@ -19,7 +19,7 @@ from service.core.schemas import (
     RatesAnswer,
 )
 from service.core.store.clusters import MAX_SAMPLES, read_cluster_totals, read_clusters
-from service.core.store.labelled import read_labelled
+from service.core.store.labelled import Labels, read_labelled
 from service.core.store.rates import Counted, Stretch, Unit, read_counted
 from service.core.store.rollups import OTHER
 from service.core.tables import Outcome
@@ -99,7 +99,7 @@ def estimand_of(question: Question) -> str:
 def read_known(connection: Connection, question: Question, counted: Counted, most: int = MAX_SAMPLES) -> Known:
     """Labels, and clusters of at most so many scored samples: at most two statements, and four more with labels."""
     stretch, unit, estimand = question.stretch, question.unit, question.estimand
-    labels = read_labelled(connection, stretch, unit, estimand)
+    labels = read_labelled(connection, stretch, unit, estimand) if question.corrected else Labels()
     if counted.scored > most:
         return Known(labels=labels)
     return Known(

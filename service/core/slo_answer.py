@@ -11,7 +11,7 @@ from service.core.alert_schemas import BurnAnswer, SloAnswer, SlosAnswer
 from service.core.alerting.machine import Reading
 from service.core.alerting.objective import BurnAlert, Slo
 from service.core.alerting.reading import WHOLE
-from service.core.alerting.rule import AlertRule, Metric
+from service.core.alerting.rule import Metric
 from service.core.alerting.slo import check_rule
 from service.core.db import Database
 from service.core.policy import Policy
@@ -68,16 +68,7 @@ def budget(rate: float | None, bad: float) -> float | None:
 
 def read_window(connection: Connection, slo: Slo, tenant: str, window: timedelta, now: datetime) -> Reading:
     """What the objective's metric was over the last so long."""
-    rule = AlertRule(
-        name=slo.name,
-        metric=slo.metric,
-        slow_ms=slo.slow_ms,
-        match=slo.match,
-        window=window,
-        above=0.0,
-        confidence=CONFIDENCE,
-    )
-    return read_rule(connection, rule, tenant, now)[WHOLE]
+    return read_rule(connection, slo.rule_over(window, CONFIDENCE), tenant, now)[WHOLE]
 
 
 def _scored_per_s(connection: Connection, slo: Slo, tenant: str, now: datetime) -> float:
@@ -85,7 +76,7 @@ def _scored_per_s(connection: Connection, slo: Slo, tenant: str, now: datetime) 
     if slo.metric is Metric.SLOW_SHARE:
         return (read_window(connection, slo, tenant, LOOKED_BACK, now).effective_n or 0.0) / LOOKED_BACK.total_seconds()
     start, end = widened(now - LOOKED_BACK, now, now)
-    rule = AlertRule(name=slo.name, metric=slo.metric, match=slo.match, above=0.0)
+    rule = slo.rule_over(LOOKED_BACK, CONFIDENCE)
     stretch = Stretch(
         tenant=tenant,
         start=start,

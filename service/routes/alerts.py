@@ -103,7 +103,8 @@ def history(  # noqa: PLR0913, PLR0917 - one argument a query parameter
         before=None if before is None else _whole(before, "before", 2**62),
         limit=_whole(limit, "limit", MAX_EVENTS),
     )
-    return answer_history(sidecar.database, past, sidecar.settings.public_url or None)
+    may_see = Scope.ADMIN in caller.scopes
+    return answer_history(sidecar.database, past, sidecar.settings.public_url or None, errors=may_see)
 
 
 def _without_nul(text: str | None) -> str | None:

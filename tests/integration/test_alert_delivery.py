@@ -152,12 +152,36 @@ class TestTelling:
         assert rows(firing.database) == [(Delivery.FAILED, 1, "answered 500")]
 
     def test_a_sink_that_is_no_more(self, firing: Watched) -> None:
-        """It fails with the reason instead of waiting for ever."""
+        """This worker's file may be older than that of the one that decided: it waits, and is given up after a week."""
+        text = firing.file.read_text()
         firing.file.write_text(RULE)
         telling = deliverer(firing)
         assert telling.deliver_one()
-        ((state, _, error),) = rows(firing.database)
-        assert (state, error) == (Delivery.FAILED, "the policy has no such sink any more")
+        assert rows(firing.database) == [(Delivery.WAITING, 1, "the policy has no such sink")]
+        firing.clock.move(minutes=16)
+        firing.file.write_text(text)
+        assert deliverer(firing).deliver_one()
+        assert rows(firing.database) == [(Delivery.DELIVERED, 2, None)]
+
+    def test_a_sink_that_is_another_tenants_by_now(self, firing: Watched, receiver: Receiver) -> None:
+        """What waits for it is not told to whom it belongs now."""
+        firing.file.write_text(firing.file.read_text() + 'tenants = ["other"]\n')
+        assert deliverer(firing).deliver_one()
+        assert rows(firing.database) == [(Delivery.WAITING, 1, "the policy keeps this tenant's alerts from it")]
+        assert receiver.came == []
+
+    def test_a_sink_that_hangs_holds_up_no_other(self, database: Database, tmp_path: Path, receiver: Receiver) -> None:
+        """Once it has failed it is left alone, whatever else it is to be told."""
+        rule = RULE.replace('for = "0s"', 'for = "0s"\ngroup_by = ["route"]')
+        with Receiver(status=500) as broken:
+            watch = watched(database, tmp_path / "alerts.toml", rule + sink("broken", broken) + sink("hook", receiver))
+            for number in range(5):
+                watch.add(100, 60, route=f"r{number}")
+            watch.look()
+            telling = deliverer(watch)
+            while telling.deliver_one():
+                pass
+            assert (len(broken.came), len(receiver.came)) == (1, 5)
 
 
 class TestWhoeverDies:

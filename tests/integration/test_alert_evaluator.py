@@ -191,6 +191,15 @@ class TestRulesThatChange:
         assert watch.states() == {("made-up",): State.FIRING}
         assert len(watch.events()) == 1
 
+    def test_an_empty_file_changes_nothing(self, database: Database, file: Path) -> None:
+        """It is about to be written: an empty policy would be a valid one, and take all rules for removed."""
+        watch = watched(database, file, RULE)
+        watch.add(100, 60)
+        watch.look()
+        watch.policy("")
+        watch.look(minutes=1)
+        assert watch.states() == {("made-up",): State.FIRING}
+
     def test_before_the_first_policy_nothing_is_judged(self, database: Database, file: Path) -> None:
         """A worker that cannot read its policy would take all rules for removed."""
         watch = watched(database, file, RULE)

@@ -117,8 +117,8 @@ def test_a_server_without_starttls_gets_no_password() -> None:
         ({"DATA": "452 full"}, "answered 452", True),
         ({"end of data": "554 spam"}, "answered 554", False),
         ({"RCPT": "550 unknown"}, "2 recipients refused: answered 550", False),
-        ({"RCPT TO:<c@d.org>": "450 greylisted"}, "1 recipients refused: answered 450", True),
-        ({"RCPT TO:<c@d.org>": "550 unknown"}, "1 recipients refused: answered 550", False),
+        ({"RCPT TO:<c@d.org>": "450 greylisted"}, None, None),
+        ({"RCPT TO:<c@d.org>": "550 unknown"}, None, None),
         ({"QUIT": "500 what"}, None, None),
     ],
 )

@@ -89,15 +89,15 @@ def test_sessions_count_as_one(database: Database) -> None:
 
 
 def test_of_very_many_some_are_read(database: Database) -> None:
-    """Every third here, each for three: the share stays what it is, and says less."""
-    fill(database, "a", [600.0 if n % 5 == 0 else 10 for n in range(300)])
+    """A third here, each for three, whatever pattern is in the traffic: the share stays what it is, and says less."""
+    fill(database, "a", [600.0 if n % 3 == 0 else 10 for n in range(900)])
     stretch = Stretch(tenant="default", start=NOW, end=NOW + timedelta(hours=1), width_s=3_600, group_by=())
     with database.read() as connection:
-        (every,) = read_latencies(connection, stretch, 500, 300).values()
-        (some,) = read_latencies(connection, stretch, 500, 100).values()
-    assert (every.samples, some.samples) == (300, 100)
+        (every,) = read_latencies(connection, stretch, 500, 900).values()
+        (some,) = read_latencies(connection, stretch, 500, 300).values()
+    assert (every.samples, some.samples) == (900, pytest.approx(300, abs=3))
     whole, part = (estimate(each.cells, 0.95, each.clusters) for each in (every, some))
-    assert part.rate == pytest.approx(whole.rate, abs=0.01)
+    assert part.rate == pytest.approx(whole.rate, abs=0.02)
     assert part.effective_n == pytest.approx((whole.effective_n or 0) / 3, rel=0.05)
 
 

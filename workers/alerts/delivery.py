@@ -21,6 +21,7 @@ from workers.sinks.send import send
 EVERY_S = 2.0
 LEASE_S = 60.0  # far longer than telling one sink takes
 FIRST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(minutes=15)
+LONGEST_SINK_REST = timedelta(seconds=30)  # of a sink as a whole
 # What a sink refuses may be mended in the policy, and a sink that is down comes back.
 GIVEN_UP_AFTER = timedelta(days=7)
 
@@ -45,6 +46,7 @@ class Deliverer:
         self._progress = progress
         self._public_url = public_url
         self._clock = clock
+        self._resting: dict[str, datetime] = {}  # sinks that failed, and until when they are left alone
         self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
 
     def start(self) -> None:
@@ -73,20 +75,19 @@ class Deliverer:
         now = self._clock()
         if policy is None:
             return False
+        # A sink that has just failed may be hanging: what else it is to be told must not hold up the others.
+        resting = [sink for sink, until in self._resting.items() if now < until]
         with self._database.read() as connection:
-            if not is_any_due(connection, now, LEASE_S):
+            if not is_any_due(connection, now, LEASE_S, resting):
                 return False
         with self._database.write() as connection:
-            taken = take_due(connection, now, LEASE_S, 1)
+            taken = take_due(connection, now, LEASE_S, 1, resting)
         for due in taken:
             self._deliver(policy, due)
         return bool(taken)
 
     def _deliver(self, policy: Policy, due: Due) -> None:
         sink = next((each for each in policy.sinks if each.name == due.sink), None)
-        if sink is None:
-            self._end(due, Delivery.FAILED, "the policy has no such sink any more")
-            return
         try:
             self._send(sink, due)
         except SinkFailedError as failure:
@@ -94,7 +95,12 @@ class Deliverer:
         else:
             self._end(due, Delivery.DELIVERED, None)
 
-    def _send(self, sink: Sink, due: Due) -> None:
+    def _send(self, sink: Sink | None, due: Due) -> None:
+        # Not given up at once: another worker may have read a newer policy, and an older one may come back.
+        if sink is None:
+            raise SinkFailedError("the policy has no such sink", retry=False)
+        if not sink.gets(due.notice.tenant):
+            raise SinkFailedError("the policy keeps this tenant's alerts from it", retry=False)
         try:
             send(sink, due.notice, self._public_url, self._clock())
         except SinkFailedError:
@@ -111,6 +117,7 @@ class Deliverer:
             return
         rest = rest_after(due.attempt) if failure.retry else LONGEST_REST  # what is refused, somebody has to mend
         rest = max(rest, timedelta(seconds=failure.retry_after_s or 0.0))
+        self._resting[due.sink] = now + min(rest, LONGEST_SINK_REST)
         with self._database.write() as connection:
             retry_delivery(connection, due, now + rest, failure.detail)
         self._metrics.deliveries.labels("failed").inc()

@@ -38,7 +38,7 @@ from service.core.store.removal import next_tenant
 from service.core.store.silences import Silence, read_silences
 from workers.alerts.evidence import read_examples, read_worst
 from workers.policy_file import PolicyFile
-from workers.progress import Progress
+from workers.progress import GRACE_S, Progress
 
 LEASE_NAME = "alerts"
 RENEW_S = 8.0
@@ -85,8 +85,8 @@ class Evaluator:
         self._thread.start()
 
     def join(self) -> None:
-        """Waits for the last look, after a stop was requested."""
-        self._thread.join()
+        """Waits for the last look, after a stop was requested; what is not written, the next leader writes."""
+        self._thread.join(GRACE_S)
 
     def _run(self) -> None:
         while True:
@@ -119,6 +119,8 @@ class Evaluator:
         if policy is None:
             return False
         for tenant in self._tenants():
+            if self._progress.stopping:
+                break
             try:
                 self._look_at(policy, tenant)
             except AssayError:
@@ -147,6 +149,8 @@ class Evaluator:
         read: dict[str, Mapping[Group, Reading]] = {}
         begun = time.monotonic()
         for rule in rules:
+            if self._progress.stopping:
+                return
             self._read(rule, tenant, now, read)
             # Not too many at once: writers wait meanwhile, and the lead must be renewed.
             if sum(map(len, read.values())) >= SETTLED_AT_ONCE or time.monotonic() - begun >= self._renew_s:

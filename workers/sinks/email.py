@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from service.core.alerting.message import lines, summary
 from service.core.alerting.notice import Notice
 from service.core.alerting.sink import EmailSink
+from service.core.log import log
 from workers.dialling import Deadline, Dialler, NotReachedError, told
 from workers.sinks.failure import SinkFailedError
 
@@ -41,7 +42,7 @@ def send_email(sink: EmailSink, notice: Notice, base_url: str | None, now: datet
 def email_message(sink: EmailSink, notice: Notice, base_url: str | None, now: datetime) -> EmailMessage:
     """The message. Its id is that of the event and the sink, so that a second delivery can be told from a second event."""
     domain = sink.from_.rpartition("@")[2]
-    thread = f"<assay.{_digest(sink.name, notice.incident)}@{domain}>"
+    thread = f"<assay.{_digest(sink.name, notice.incident, notice.since.isoformat())}@{domain}>"
     message = EmailMessage(policy=SMTP)
     message["Subject"] = summary(notice)
     message["From"] = sink.from_
@@ -71,8 +72,9 @@ def _converse(sink: EmailSink, client: "_Client", login: tuple[str, str] | None,
     refused = client.send_message(message, from_addr=sink.from_, to_addrs=list(sink.to))
     with contextlib.suppress(smtplib.SMTPException, OSError):  # it was taken, whatever is said at parting
         client.quit()
-    if refused:
-        raise smtplib.SMTPRecipientsRefused(refused)
+    if refused:  # the others have it: to send it again would send it to them again, and hold up what comes after
+        codes = sorted({code for code, _ in refused.values()})
+        log.warning("recipients_refused", sink=sink.name, number=len(refused), codes=codes)
 
 
 class _Client(smtplib.SMTP):

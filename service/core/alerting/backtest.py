@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from service.core.alerting.change import Change, Held, changes
 from service.core.alerting.machine import Event, Reading, Verdict
-from service.core.alerting.reading import Group, readings
+from service.core.alerting.reading import Group, group_readings, together
 from service.core.alerting.rule import AlertRule, Metric
 from service.core.rates import Question, make_buckets
 from service.core.store.rates import Counted, ScoreRow, StateRow, Stretch, Unit
@@ -110,7 +110,7 @@ def _looks(rule: AlertRule, segment: Segment) -> Iterator[tuple[datetime, Mappin
             if len(windows) > 1:
                 recent = windows[1].readings()
                 read = {group: replace(reading, short=recent.get(group)) for group, reading in read.items()}
-            yield segment.stretch.start + (bucket + 1) * step, read or readings(rule, [])
+            yield segment.stretch.start + (bucket + 1) * step, together(read)
 
 
 class _Window:
@@ -176,4 +176,4 @@ class _Window:
             if sums["number"] > 0
         ]
         buckets = make_buckets(self._question, Counted(states=states, scores=scores))
-        self._read[group] = readings(self._rule, buckets)[group]
+        self._read[group] = group_readings(self._rule, buckets)[group]

@@ -115,7 +115,7 @@ def _absent(
     if memory.opened is None:
         return Change(name=rule.name, group=group, rule=rule, verdict=Verdict.NO_DATA, reading=NOTHING, memory=None)
     verdict = Verdict.NO_DATA if nothing_came and group != WHOLE else Verdict.GOOD
-    keeping = Step(memory=memory) if verdict is Verdict.NO_DATA else step(rule, memory, verdict, now)
+    keeping = step(rule, memory, verdict, now)
     change = _change(rule, group, NOTHING, Verdict.NO_DATA, memory, keeping, silenced, now)
     if keeping.event is not Event.RESOLVED or change.told is None:
         return change

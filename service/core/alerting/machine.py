@@ -110,8 +110,16 @@ def step(rule: AlertRule, memory: Memory, verdict: Verdict, now: datetime) -> St
         case Verdict.NO_DATA:
             return _missing(rule, memory, now)
         case Verdict.LOW_COVERAGE:
-            known = replace(memory, bad_since=None, missing_since=None)
-            return _again(rule, known, now) if memory.opened else Step(memory=_to(known, State.LOW_COVERAGE, now))
+            return _little(rule, memory, now)
+
+
+def _little(rule: AlertRule, memory: Memory, now: datetime) -> Step:
+    known = _to(replace(memory, bad_since=None, missing_since=None), State.LOW_COVERAGE, now)
+    if memory.opened is None:
+        return Step(memory=known)
+    if memory.state is State.NO_DATA:  # there is something again, so what was told is over
+        return Step(memory=replace(known, opened=None, told=None, last_bad=None), event=Event.RESOLVED)
+    return _again(rule, replace(memory, bad_since=None, missing_since=None), now)
 
 
 def _bad(rule: AlertRule, memory: Memory, now: datetime) -> Step:

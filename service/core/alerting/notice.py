@@ -70,6 +70,14 @@ def to_json(notice: Notice) -> dict[str, Any]:
     return stored
 
 
+def from_json_if_known(stored: Mapping[str, Any]) -> Notice | None:
+    """The notice that was stored; None where another version wrote what this one cannot read."""
+    try:
+        return from_json(stored)
+    except ValueError:
+        return None
+
+
 def from_json(stored: Mapping[str, Any]) -> Notice:
     """The notice that was stored. Raises ValueError for what is none."""
     return _adapter().validate_python(stored)

@@ -71,8 +71,11 @@ class Slo(BaseModel):
             raise ValueError(f"`{self.metric}` is no share: use flagged_rate, hallucination_rate or unscored_share")
         if (self.metric is Metric.SLOW_SHARE) is (self.slow_ms is None):
             raise ValueError("`slow_share` and `slow_ms` go together")
-        if not timedelta(days=1) <= self.period <= timedelta(days=90):
-            raise ValueError("`period` must be 1d to 90d")
+        if not timedelta(days=1) <= self.period <= timedelta(days=90) or self.period % timedelta(hours=1):
+            raise ValueError("`period` must be whole hours, 1d to 90d")
+        self.rule_over(self.period, CONFIDENCE)  # what is wrong with `match` is told here
+        if self.burn == ():
+            raise ValueError("`burn` must name a pair of windows; leave it out for the usual ones")
         _refuse(check_objective(self.target, self.traffic))
         if self.burn is not None:
             for pair in self.burn:
@@ -80,6 +83,18 @@ class Slo(BaseModel):
         if not self.burn_alerts() and self.burn is None:  # made here, so that what is wrong is said of this objective
             raise ValueError(_none_works(self.refusals()))
         return self
+
+    def rule_over(self, window: timedelta, confidence: float) -> AlertRule:
+        """A rule that reads what the objective is of, over a window; it is not for judging."""
+        return AlertRule(
+            name=self.name,
+            metric=self.metric,
+            slow_ms=self.slow_ms,
+            match=self.match,
+            window=window,
+            above=0.0,
+            confidence=confidence,
+        )
 
     @property
     def target(self) -> Objective:
@@ -133,7 +148,7 @@ class Slo(BaseModel):
             confidence=CONFIDENCE,
             min_effective_n=LEAST_N,
             for_=timedelta(0),  # the short window is what waits
-            no_data=NoData.NOTIFY if order == 0 else NoData.KEEP,  # one of them is enough to say so
+            no_data=NoData.KEEP,  # they wake for what burns; that nothing comes is a rule's own concern
             severity=SEVERITIES[min(order, len(SEVERITIES) - 1)],
             sinks=self.sinks,
         )

@@ -1,6 +1,7 @@
 """What the buckets of a rule's window say of its metric, group by group. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from service.core.alerting.machine import Reading
 from service.core.alerting.rule import AlertRule, Metric
@@ -14,15 +15,32 @@ WHOLE: Group = ()
 def readings(rule: AlertRule, buckets: Sequence[Bucket]) -> Mapping[Group, Reading]:
     """One reading a group; of a group that two scorers scored, by the one that scored more of it.
 
-    A rule without groups always has one: with nothing in it where nothing came. So has a rule whose groups all are gone.
+    A rule without groups always has one: with nothing in it where nothing was judged. So has a rule with nothing in any.
     """
+    return together(group_readings(rule, buckets))
+
+
+def group_readings(rule: AlertRule, buckets: Sequence[Bucket]) -> Mapping[Group, Reading]:
+    """One reading for each group that has a bucket, whatever the others say."""
     most: dict[Group, Bucket] = {}
     for bucket in buckets:
         group = tuple(bucket.group[name] or "" for name in rule.group_by)
         if group not in most or bucket.counts.scored > most[group].counts.scored:
             most[group] = bucket
-    found = {group: _reading(rule, bucket) for group, bucket in most.items()}
-    return found or {WHOLE: Reading()}
+    return {group: _reading(rule, bucket) for group, bucket in most.items()}
+
+
+def together(found: Mapping[Group, Reading]) -> Mapping[Group, Reading]:
+    """The same of all groups of a rule. That nothing can be judged in any is one fact, not one a group."""
+    if all(_is_nothing(each) for each in found.values()):
+        return {WHOLE: Reading()}
+    # Of one group alone nothing was chosen or scored yet: that is too little, while others show that all works.
+    little = Reading(effective_n=0.0)
+    return {group: replace(little, short=each.short) if _is_nothing(each) else each for group, each in found.items()}
+
+
+def _is_nothing(reading: Reading) -> bool:
+    return reading.value is None and reading.effective_n is None
 
 
 def _reading(rule: AlertRule, bucket: Bucket) -> Reading:

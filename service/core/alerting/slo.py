@@ -137,12 +137,6 @@ def needed_n(at: float, confidence: float) -> int:
     return low
 
 
-def budget_left(objective: Objective, bad: float, answers: float) -> float | None:
-    """The share of the error budget that is left; below 0 where more was spent than there was. None without answers."""
-    allowed = objective.bad * answers
-    return 1 - bad / allowed if allowed > 0 else None
-
-
 def _minutes(seconds: float) -> timedelta:
     """At least so long, in whole minutes; in whole hours where it is several."""
     minutes = math.ceil(seconds / 60)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func,
 from service.core.alert_tables import Delivery, alert_deliveries, alert_events, alert_examples, alert_states
 from service.core.alerting.change import Change, Held
 from service.core.alerting.machine import Event, Memory, Reading, State
-from service.core.alerting.notice import Notice, from_json, to_json
+from service.core.alerting.notice import Notice, from_json_if_known, to_json
 from service.core.alerting.reading import Group
 from service.core.alerting.rule import AlertRule
 from service.core.store.alert_examples import add_examples, read_examples
@@ -170,7 +170,7 @@ def read_told(connection: Connection, incident: str) -> tuple[Notice | None, lis
         .distinct()
         .order_by(alert_deliveries.c.sink)
     )
-    return (from_json(last) if last is not None else None), list(connection.execute(sinks).scalars())
+    return (from_json_if_known(last) if last is not None else None), list(connection.execute(sinks).scalars())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,11 +204,12 @@ def read_events(connection: Connection, past: Past) -> list[PastEvent]:
             deliveries[row.event_seq].append(row)
     return [
         PastEvent(
-            notice=replace(from_json(row.notice), seq=row.seq, examples=examples.get(row.seq, ())),
+            notice=replace(notice, seq=row.seq, examples=examples.get(row.seq, ())),
             silenced=bool(row.silenced),
             deliveries=deliveries[row.seq],
         )
         for row in rows
+        if (notice := from_json_if_known(row.notice)) is not None
     ]
 
 

@@ -4,7 +4,7 @@ As in `taking`, a row is held under a lease by the database's clock while somebo
 lets it go. A sink may then be told twice, which the idempotency key shows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Select, and_, exists, func, literal, or_, select, type_coerce, update
 
 from service.core.alert_tables import Delivery, alert_deliveries, alert_events
-from service.core.alerting.notice import Notice, from_json
+from service.core.alerting.notice import Notice, from_json_if_known
 from service.core.clock import database_now
 from service.core.store.alert_examples import read_examples
 
@@ -30,9 +30,14 @@ class Due:
     notice: Notice
 
 
-def take_due(connection: Connection, now: datetime, lease_s: float, limit: int) -> list[Due]:
-    """Takes what is due, oldest first, at most so many; of one incident and sink only the first that waits."""
-    chosen = _due(now, lease_s).limit(limit).with_for_update(skip_locked=True)
+def take_due(
+    connection: Connection, now: datetime, lease_s: float, limit: int, but_not: Collection[str] = ()
+) -> list[Due]:
+    """Takes what is due, oldest first, at most so many; of one incident and sink only the first that waits.
+
+    Of the sinks in `but_not` nothing is taken.
+    """
+    chosen = _due(now, lease_s, but_not).limit(limit).with_for_update(skip_locked=True)
     found = []
     for row in connection.execute(chosen).all():
         place = and_(alert_deliveries.c.event_seq == row.event_seq, alert_deliveries.c.sink == row.sink)
@@ -46,22 +51,22 @@ def take_due(connection: Connection, now: datetime, lease_s: float, limit: int) 
             select(alert_events.c.notice).where(alert_events.c.seq == row.event_seq)
         ).scalar_one()
         examples = read_examples(connection, [row.event_seq]).get(row.event_seq, ())
-        try:
-            notice = replace(from_json(stored), seq=row.event_seq, examples=examples)
-        except ValueError:  # another version wrote it: it must not hold up what comes after
+        known = from_json_if_known(stored)
+        if known is None:  # it must not hold up what comes after
             failed = {"state": Delivery.FAILED, "ended_at": now, "error": UNREADABLE, "lease_until": None}
             connection.execute(update(alert_deliveries).where(place).values(**failed))
             continue
+        notice = replace(known, seq=row.event_seq, examples=examples)
         found.append(Due(event_seq=row.event_seq, sink=row.sink, attempt=int(taken), notice=notice))
     return found
 
 
-def is_any_due(connection: Connection, now: datetime, lease_s: float) -> bool:
+def is_any_due(connection: Connection, now: datetime, lease_s: float, but_not: Collection[str] = ()) -> bool:
     """Whether it is worth a write to take some."""
-    return connection.execute(_due(now, lease_s).limit(1)).first() is not None
+    return connection.execute(_due(now, lease_s, but_not).limit(1)).first() is not None
 
 
-def _due(now: datetime, lease_s: float) -> Select[Any]:
+def _due(now: datetime, lease_s: float, but_not: Collection[str]) -> Select[Any]:
     held = alert_deliveries.alias("earlier")
     earlier_waits = exists().where(
         held.c.incident == alert_deliveries.c.incident,
@@ -79,6 +84,7 @@ def _due(now: datetime, lease_s: float) -> Select[Any]:
     return (
         select(alert_deliveries.c.event_seq, alert_deliveries.c.sink)
         .where(alert_deliveries.c.state == Delivery.WAITING, alert_deliveries.c.next_at <= now, free, ~earlier_waits)
+        .where(alert_deliveries.c.sink.not_in(but_not))
         # What has failed before stands behind: one sink that hangs must not hold up the others.
         .order_by(alert_deliveries.c.attempts, alert_deliveries.c.next_at, alert_deliveries.c.event_seq)
     )

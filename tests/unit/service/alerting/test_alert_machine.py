@@ -95,6 +95,12 @@ class TestLowCoverage:
         assert states(rule(), [GOOD, LOW, GOOD]) == ["ok", "low_coverage", "ok"]
         assert events(rule(), [BAD, BAD, LOW, BAD, BAD]) == {}
 
+    def test_it_ends_that_there_was_nothing(self) -> None:
+        """Somebody was told that nothing comes; now something does, if too little to judge."""
+        verdicts = [NONE] * 3 + [LOW] * 3
+        assert events(rule(), verdicts) == {2: "no_data", 3: "resolved"}
+        assert states(rule(), verdicts)[-1] == "low_coverage"
+
     def test_it_ends_nothing(self) -> None:
         """A firing alert goes on."""
         assert events(rule(), [BAD] * 3 + [LOW] * 9) == {2: "firing"}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.core.alerting.machine import Reading, Verdict, judge
-from service.core.alerting.reading import WHOLE, readings
+from service.core.alerting.reading import WHOLE, readings, together
 from service.core.alerting.rule import AlertRule
 from service.core.intervals import interval
 from service.core.rates import Bucket, Question, make_buckets
@@ -70,6 +70,14 @@ def test_too_few_labels_are_too_little_to_say() -> None:
     assert judge(by_labels, found) is Verdict.LOW_COVERAGE
     (found,) = readings(by_labels, buckets([state(State.PENDING, 50)], [])).values()
     assert judge(by_labels, found) is Verdict.NO_DATA
+
+
+def test_of_a_group_without_scores_too_little_is_known() -> None:
+    """While others are scored, all works; where none is, that is told once, of the rule and not of each group."""
+    nothing, scored = Reading(), Reading(value=0.1, low=0.0, high=0.2, effective_n=50, coverage=1.0)
+    assert together({("a",): nothing, ("b",): scored}) == {("a",): Reading(effective_n=0.0), ("b",): scored}
+    assert together({("a",): nothing, ("b",): nothing}) == {WHOLE: nothing}
+    assert together({}) == {WHOLE: nothing}
 
 
 def test_the_unscored_share_is_of_what_ended() -> None:

@@ -9,13 +9,13 @@ from service.core.alerting.slo import (
     BurnRule,
     Objective,
     Traffic,
-    budget_left,
     burn_rules,
     check_objective,
     check_rule,
     needed_n,
 )
 from service.core.intervals import interval
+from service.core.slo_answer import budget
 
 MONTH = timedelta(days=30)
 PLENTY = Traffic(samples_per_s=100.0, false_flags=None)
@@ -86,6 +86,5 @@ def test_an_objective_below_the_detector_s_own_errors() -> None:
 
 def test_the_budget_is_what_is_left_of_what_is_allowed() -> None:
     """All of it, a half, more than all; unknown without answers."""
-    objective = Objective(bad=0.02, period=MONTH)
-    assert [budget_left(objective, bad, 1_000) for bad in (0, 10, 30)] == pytest.approx([1.0, 0.5, -0.5])
-    assert budget_left(objective, 0, 0) is None
+    assert [budget(rate, 0.02) for rate in (0.0, 0.01, 0.03)] == pytest.approx([1.0, 0.5, -0.5])
+    assert budget(None, 0.02) is None
