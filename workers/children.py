@@ -80,6 +80,12 @@ class Children:
             log.warning("child_restarted", child=child.name, status=status)
             child.process, child.started_at = child.launch(), now
 
+    def hang_up(self, name: str) -> None:
+        """Sends SIGHUP to the child of that name, if it lives."""
+        for child in self._children:
+            if child.name == name and child.process.poll() is None:
+                child.process.send_signal(signal.SIGHUP)
+
     def stop(self, *, together: bool = False) -> None:
         """Stops all and waits: the last started first, or `together` where none needs another. Kills what stays."""
         in_turn = [[child] for child in reversed(self._children)]

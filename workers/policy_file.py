@@ -38,7 +38,8 @@ class PolicyFile:
             if isinstance(error, OSError) or isinstance(error.__context__, OSError):
                 self._seen = None  # it may be read the next time, unchanged
             # A file that is being written must neither stop what follows it nor hasten it.
-            log.error("policy_not_read", error=type(error).__name__, fix="run `assay check` on the policy file")
+            detail = str(error) if isinstance(error, PolicyInvalidError) else type(error).__name__
+            log.error("policy_not_read", error=detail, fix="run `assay check` on the policy file")
         else:
             policy = self._policy
             log.info("policy_read", removes_by_age=policy.privacy.removes_by_age, alert_rules=len(policy.alert_rules))

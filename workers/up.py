@@ -52,6 +52,8 @@ def up(settings: Settings, options: UpOptions, console: Console) -> None:
     signal.signal(signal.SIGINT, _interrupt)
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
         children = Children(_environment(settings, Path(folder), demo=options.demo))
+        # The policy is read again: by the sidecar when it is told, by workers when they see the file change.
+        signal.signal(signal.SIGHUP, lambda _signum, _frame: children.hang_up("sidecar"))
         try:
             _run(settings, options, children, Path(folder), console)
         except _InterruptedError:

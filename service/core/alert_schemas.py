@@ -173,6 +173,7 @@ class BacktestAnswer(BaseModel):
     no_data: int  # incidents for want of data
     firing_s: float  # in which at least one group had an incident of either kind
     firings_per_30_days: float | None  # null: less than a day was tested
+    no_data_share: float | None  # of looks at groups, those with nothing to judge
     low_coverage_share: float | None  # of looks at groups, those that could not judge
     incidents: list[FiringAnswer]
     left_out: int  # incidents that are not listed

@@ -1,7 +1,7 @@
 """The answer of a backtest, as `POST /alerts/{rule}/backtest` and `assay alerts backtest` give it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,13 +99,18 @@ def answer_backtest(database: Database, trial: Trial, now: datetime) -> Backtest
         told = (ONLY_HOURS if hourly else NOT_BEFORE).format(f"{by_minute_from:%Y-%m-%d %H:%M} UTC")
     kept = [each for each in segments if each.begin < each.stretch.end]
     found = replay(rule, kept)
-    # Before its first sample came nobody looked at the tenant.
-    found.incidents = [each for each in found.incidents if not _is_before(each, first)]
+    if first is not None:
+        found.incidents = [_after(each, first) for each in found.incidents if not _is_before(each, first)]
     return _answer(trial, kept, found, told, begin, end)
 
 
-def _is_before(incident: Incident, first: datetime | None) -> bool:
-    return incident.event is Event.NO_DATA and first is not None and incident.start <= first
+def _is_before(incident: Incident, first: datetime) -> bool:
+    """Before its first sample came nobody looked at the tenant: that there was no data was told to nobody."""
+    return incident.event is Event.NO_DATA and incident.end is not None and incident.end <= first + HOUR
+
+
+def _after(incident: Incident, first: datetime) -> Incident:
+    return replace(incident, start=max(incident.start, first)) if incident.event is Event.NO_DATA else incident
 
 
 def _in_hours(rule: AlertRule) -> bool:
@@ -162,15 +167,16 @@ def _answer(
         no_data=len(found.incidents) - len(firings),
         firing_s=_covered_s(found.incidents, end),
         firings_per_30_days=len(firings) * (MONTH / covered) if covered >= DAY else None,
-        low_coverage_share=_low_coverage(found),
+        no_data_share=_share(found, Verdict.NO_DATA),
+        low_coverage_share=_share(found, Verdict.LOW_COVERAGE),
         incidents=[_incident(trial.rule, each, end) for each in found.incidents[:MAX_SHOWN]],
         left_out=max(0, len(found.incidents) - MAX_SHOWN),
     )
 
 
-def _low_coverage(found: Replayed) -> float | None:
+def _share(found: Replayed, verdict: Verdict) -> float | None:
     looks = sum(found.judged.values())
-    return found.judged[Verdict.LOW_COVERAGE] / looks if looks else None
+    return found.judged[verdict] / looks if looks else None
 
 
 def _covered_s(incidents: Sequence[Incident], end: datetime) -> float:

@@ -14,6 +14,7 @@ from service.core.store.silences import read_silences
 from tests.integration.alerting import HOOK, RULE, Watched, watched
 from tests.integration.commanded import Run, alerts_command
 from tests.integration.conftest import Start
+from tests.integration.support import new_sample, store
 
 ROUTES = RULE.replace("above = 0.1", 'above = 0.1\nconfidence = 0.99\ngroup_by = ["route"]')
 PAGER = HOOK.replace('"hook"', '"pager"')
@@ -73,6 +74,8 @@ class TestList:
         said = run("list").stdout
         assert "not looked at yet" in said
         assert "ASSAY_POLICY_FILE" in said
+        assert "this tenant has sent no sample yet" in run("list", "--tenant", "other").stdout
+        store(watch.database, new_sample("a", tenant="other"))
         assert "Nothing was ever evaluated" in run("list", "--tenant", "other").stdout
 
     def test_no_rules(self, run: Run, tmp_path: Path) -> None:

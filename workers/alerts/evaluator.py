@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import uuid4
@@ -12,9 +12,8 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from service.core.alert_reading import read_rule
-from service.core.alerting.change import Change, Told, changes
+from service.core.alerting.change import Change, changes
 from service.core.alerting.machine import Event, Reading
-from service.core.alerting.notice import Example, Notice, Worst
 from service.core.alerting.reading import Group
 from service.core.alerting.rule import AlertRule
 from service.core.clock import utc_now
@@ -37,6 +36,7 @@ from service.core.store.leases import acquire
 from service.core.store.removal import next_tenant
 from service.core.store.silences import Silence, read_silences
 from workers.alerts.evidence import read_examples, read_worst
+from workers.alerts.notices import Evidence, notice_of
 from workers.policy_file import PolicyFile
 from workers.progress import GRACE_S, Progress
 
@@ -49,8 +49,6 @@ EVENTS_KEPT = timedelta(days=400)
 FORGET_EVERY_S = 3_600.0
 FORGOTTEN_AT_ONCE = 500
 SHOWN = frozenset({Event.FIRING, Event.STILL_FIRING})  # events with examples and worst groups
-
-Evidence = Mapping[tuple[str, Group], tuple[tuple[Worst, ...], tuple[Example, ...]]]
 
 
 class Evaluator:
@@ -213,7 +211,7 @@ class Evaluator:
             return
         incident = incident_of(tenant, change.name, change.group)
         before, were_told = read_told(connection, incident)
-        notice = _notice(tenant, change, told, now, evidence, before)
+        notice = notice_of(tenant, change, told, now, evidence, before)
         if notice is None:  # nothing was ever written of it
             return
         if told.silenced:
@@ -256,46 +254,3 @@ def _changes(connection: Connection, tenant: str, look: _Look) -> list[Change]:
 
 def _is_silenced(silences: Sequence[Silence], rule: str, group: Mapping[str, str]) -> bool:
     return any(silence.covers(rule, group) for silence in silences)
-
-
-def _notice(
-    tenant: str, change: Change, told: Told, now: datetime, evidence: Evidence, before: Notice | None
-) -> Notice | None:
-    """What is told; of a rule that was removed, as it was told last. None where it never was."""
-    rule = change.rule
-    if rule is None:
-        return (
-            None
-            if before is None
-            else replace(before, event=told.event, at=now, reason=told.reason, worst=(), examples=())
-        )
-    worst, examples = evidence.get((change.name, change.group), ((), ()))
-    return Notice(
-        seq=0,
-        incident=incident_of(tenant, change.name, change.group),
-        event=told.event,
-        at=now,
-        since=told.since,
-        reason=told.reason,
-        tenant=tenant,
-        rule=rule.name,
-        group=_group(rule, change, before),
-        severity=rule.severity,
-        metric=rule.metric,
-        above=rule.above,
-        below=rule.below,
-        by_bound=rule.by_bound,
-        confidence=rule.confidence,
-        window=rule.window,
-        slow_ms=rule.slow_ms,
-        reading=change.reading,
-        worst=worst,
-        examples=examples,
-    )
-
-
-def _group(rule: AlertRule, change: Change, before: Notice | None) -> Mapping[str, str]:
-    """An end is told of the group that was told of, though the rule may be split by something else by now."""
-    if before is not None and change.told is not None and change.told.event is Event.RESOLVED:
-        return before.group
-    return dict(zip(rule.group_by, change.group, strict=False))

@@ -108,11 +108,10 @@ def _notes(answer: AlertsAnswer, now: datetime, *, has_file: bool) -> list[str]:
     if not answer.rules:
         return ["There are no alert rules in the policy for this tenant."] + [NO_FILE] * (not has_file)
     told = []
-    if answer.evaluated_at is None:
-        told = [
-            f"Nothing was ever evaluated for this tenant. {STALE}",
-            "A tenant is looked at once it has sent anything.",
-        ]
+    if answer.evaluated_at is None and not answer.stale:
+        told = ["Nothing to look at: this tenant has sent no sample yet."]
+    elif answer.evaluated_at is None:
+        told = [f"Nothing was ever evaluated for this tenant. {STALE}"]
     elif answer.stale:
         told = [f"Out of date: the last look was {span(now - answer.evaluated_at)} ago. {STALE}"]
     else:

@@ -117,6 +117,8 @@ def _summary(answer: BacktestAnswer, rule: AlertRule) -> list[str]:
         told.append(f"{_times(answer.no_data).capitalize()} it would have reported that there was nothing to judge.")
     if answer.incidents:
         told.append(f"Incidents would have been open for {span(timedelta(seconds=answer.firing_s))} in all.")
+    if answer.no_data_share:
+        told.append(f"At {answer.no_data_share:.1%} of looks there was nothing to judge.")
     if answer.low_coverage_share:
         told.append(f"At {answer.low_coverage_share:.1%} of looks there was too little to judge.")
     return [*told, *limits, CLUSTERS]

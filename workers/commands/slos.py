@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from service.core.alert_schemas import BurnAnswer, SloAnswer, SlosAnswer
+from service.core.alerting.machine import State
 from service.core.alerting.rule import Metric
 from service.core.alerting.wording import NAMES, UNKNOWN, one_unit, quantity
 from service.core.clock import utc_now
@@ -65,7 +66,7 @@ def _show(slo: SloAnswer, period: str, answer: SlosAnswer, console: Console) -> 
             *(
                 f"{each.rule} had too little to judge by in the last day: {warning}"
                 for warning in [each.warning]
-                if warning
+                if warning and each.state != State.FIRING
             ),
         )
     show_lines(console, *(f"Left out: {reason}" for reason in slo.left_out), "")

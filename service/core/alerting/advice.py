@@ -63,6 +63,8 @@ def _command(notice: Notice, split: str | None = None) -> str:
     if _PLAIN.fullmatch(notice.tenant):
         words.append(f"--tenant {notice.tenant}")
     words += [f"--match {name}={value}" for name, value in notice.group.items() if _PLAIN.fullmatch(value)]
+    matched = [(name, value) for name, values in notice.match.items() for value in values]
+    words += [f"--match {name}={value}" for name, value in matched if _PLAIN.fullmatch(value)]
     if notice.metric is Metric.CLAIM_RATE:
         words.append("--unit claim")
     return f"`{' '.join(words)}`"

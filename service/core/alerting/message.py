@@ -15,6 +15,7 @@ from service.core.alerting.wording import (
     group_words,
     interval_words,
     limit_words,
+    match_words,
     moment,
     one_line,
     one_unit,
@@ -40,7 +41,7 @@ REASONS = {"rule_removed": "the rule was removed", "group_gone": "nothing came o
 def summary(notice: Notice) -> str:
     """One line of at most 250 characters; where there is too much, the group is cut, not the value."""
     head, tail = _around_group(notice)
-    group = group_words(notice.group)
+    group = ", ".join(each for each in (group_words(notice.group), match_words(notice.match)) if each)
     if group:
         left = MAX_SUMMARY_CHARS - len(head) - len(tail) - len(" for ")
         head += f" for {one_line(group, max(LEAST_GROUP_CHARS, left))}"
@@ -56,8 +57,10 @@ def _around_group(notice: Notice) -> tuple[str, str]:
             return f"{told} {limit}", f": {now}"
         case Event.NO_DATA:
             return told, f": unknown, there is nothing to judge in the last {one_unit(notice.window)}"
+        case Event.RESOLVED if notice.reason is not None:  # the rate may be as bad as it was
+            return f"{told} {limit}", f": ended, {_reason(notice)}"
         case Event.RESOLVED:
-            return f"{told} no longer {limit}", f": {_reason(notice) or now}"
+            return f"{told} no longer {limit}", f": {now}"
 
 
 def _reason(notice: Notice) -> str | None:
@@ -78,6 +81,7 @@ def _facts(notice: Notice) -> list[str]:
     metric, reading = notice.metric, notice.reading
     head = f"Tenant {one_line(notice.tenant)}, rule {one_line(notice.rule)}, severity {notice.severity}."
     group = f"Group: {group_words(notice.group)}."
+    only = [f"Only: {match_words(notice.match)}."] if notice.match else []
     ended = "Resolved" if notice.event is Event.RESOLVED else "This notice"
     since = f"Since {moment(notice.since)}."
     if notice.at > notice.since:
@@ -86,7 +90,7 @@ def _facts(notice: Notice) -> list[str]:
     value += [each for each in [interval_words(metric, reading, notice.confidence)] if each]
     bad = f"Bad is {limit_words(metric, notice.above, notice.below)}, {_judged(notice)}."
     slow = [] if notice.slow_ms is None else [f"Slow is over {notice.slow_ms:.6g} ms."]
-    told = [head, *[group] * bool(notice.group), since, ", ".join(value) + ".", bad, *slow]
+    told = [head, *[group] * bool(notice.group), *only, since, ", ".join(value) + ".", bad, *slow]
     if metric is not Metric.QUEUE_AGE:
         told.append(f"Effective n: {count(reading.effective_n)}. Coverage: {_coverage(metric, reading)}.")
         told.append(f"Window: the {one_unit(notice.window)} up to {moment(notice.at)}.")
@@ -157,6 +161,7 @@ def payload(notice: Notice, base_url: str | None) -> dict[str, Any]:
         "tenant": one_line(notice.tenant),
         "rule": notice.rule,
         "group": {one_line(name): one_line(value) or None for name, value in notice.group.items()},
+        "match": {one_line(name): [one_line(value) for value in values] for name, values in notice.match.items()},
         "severity": notice.severity.value,
         "metric": notice.metric.value,
         "above": notice.above,

@@ -1,7 +1,7 @@
 """A notice: what sinks are told of one event of one rule and group, complete enough to act on. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -51,6 +51,7 @@ class Notice:
     tenant: str
     rule: str
     group: Mapping[str, str]  # by dimension; empty value: submissions without one
+    match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # only submissions with one of these values
     severity: Severity
     metric: Metric
     above: float | None  # exactly one of the two is given

@@ -1,7 +1,7 @@
 """How values, groups and spans of time are written in alerts. Pure."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from service.core.alerting.machine import Reading
@@ -30,6 +30,15 @@ def one_line(text: str, limit: int = MAX_VALUE_CHARS) -> str:
 def group_words(group: Mapping[str, str]) -> str:
     """Such as `route=search, release without a value`; empty for a rule without groups."""
     return ", ".join(pair_words(name, value) for name, value in group.items())
+
+
+def match_words(match: Mapping[str, Sequence[str]]) -> str:
+    """Such as `route=search or faq, release=2`; empty for a rule that is of everything."""
+    told = []
+    for name, values in match.items():
+        first, *others = [pair_words(name, value) for value in values]
+        told.append(" or ".join((first, *(each.removeprefix(f"{name}=") for each in others))))
+    return ", ".join(told)
 
 
 def pair_words(name: str, value: str) -> str:

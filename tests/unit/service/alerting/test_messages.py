@@ -46,8 +46,15 @@ AGE: dict[str, Any] = {"metric": Metric.QUEUE_AGE, "group": {}, "above": 600.0, 
             ),
         ),
         (
+            {"match": {"release": ("v2", "v3"), "model": ("",)}, "group": {}},
+            (
+                "FIRING error: summariser-rate: flagged rate above 5% for release=v2 or v3, model without a value: "
+                "8.1% (99.9% interval 6.2% to 10.4%, n=412)"
+            ),
+        ),
+        (
             {"event": Event.RESOLVED, "reason": "rule_removed", "group": {}, "reading": NOTHING},
-            "RESOLVED error: summariser-rate: flagged rate no longer above 5%: the rule was removed",
+            "RESOLVED error: summariser-rate: flagged rate above 5%: ended, the rule was removed",
         ),
         (
             {**AGE, "reading": Reading(value=7_384.2)},
@@ -165,6 +172,7 @@ def test_payload() -> None:
         "tenant": "default",
         "rule": "summariser-rate",
         "group": {"route": "search"},
+        "match": {},
         "severity": "error",
         "metric": "flagged_rate",
         "above": 0.05,
