@@ -4,15 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?=
+# Each file on one process. More than two cores' worth: much of the time goes by waiting for servers and leases.
+PROCESSES ?= 3
 
 .PHONY: run test lint format clean footprint fuzz
 
 run: $(VENV)/.run
 	@$(BIN)/assay up $(ARGS)
 
-# Each file on one process, the slow ones first: most of the time goes by waiting for servers and leases.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
