@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?=
-# Each file on one process. More than two cores' worth: much of the time goes by waiting for servers and leases.
-PROCESSES ?= 3
+# Each file on one process. Much of the time goes by waiting for servers and leases, so two halve it; tests that time
+# something want a core to themselves.
+PROCESSES ?= 2
 
 .PHONY: run test lint format clean footprint fuzz
 
