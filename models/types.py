@@ -36,6 +36,19 @@ class UnscoredReason(StrEnum):
     FAILED_ALONE = "failed_alone"  # failed on every attempt at which it was scored alone
 
 
+class ReviewReason(StrEnum):
+    """Why a review that should have given a score could not."""
+
+    JUDGE_UNAVAILABLE = "judge_unavailable"  # no answer came: down, hanging, refusing, or its circuit is open
+    JUDGE_UNPARSEABLE = "judge_unparseable"  # what it answered is no verdict on these claims, also after a repair
+    JUDGE_UNVERIFIED = "judge_unverified"  # it quoted as evidence what no context says, also after a repair
+    INPUT_TOO_LONG = "input_too_long"  # question, contexts and claims are more than one call may hold
+    SPEND_LIMIT = "spend_limit"  # the tenant's money of the day is spent
+    GENERATOR_UNAVAILABLE = "generator_unavailable"  # no alternative responses could be drawn
+    FAILED_ALONE = "failed_alone"  # workers failed or died over it, again and again
+    TURNED_OFF = "turned_off"  # the policy asks for no such review any more
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
     """One retrieved passage."""
@@ -51,6 +64,15 @@ class Item:
     response: str
     contexts: tuple[Context, ...]
     question: str | None = None
+    samples: tuple["Alternative", ...] = ()  # to compare the response with; none: there is nothing to compare
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alternative:
+    """Another response to the same question."""
+
+    text: str
+    likelihood: float | None = None  # length-normalised: the mean natural logarithm of its tokens' probabilities, <= 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +139,34 @@ class Unscored:
 
 
 Outcome = Scored | NotApplicable | Unscored
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Consistent:
+    """How far a response agrees with alternative responses to the same question; needs no context."""
+
+    scored: Scored  # by mean contradiction: `evidence` and `probability` of its claims are None
+    entropy: float  # semantic entropy over its greatest value: 0 if all mean the same, 1 if no two do
+    clusters: int  # meanings, at least 1
+    samples: int  # alternative responses that were compared, at least 1
+    pairs: int  # (premise, hypothesis) pairs that were read
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assessed:
+    """What an NLI model makes of one item."""
+
+    outcome: Outcome
+    consistency: Consistent | NotApplicable | Unscored | None  # None: the item has no alternative responses
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """What a judge makes of one response."""
+
+    scored: Scored  # score of a claim: share of the votes that do not find it supported; flagged from 0.5 on
+    votes: int
+    variance: float | None  # of the response's score between votes; None for a single vote
 
 
 # Token ids as int32 in native byte order: hashable, joined by `+`, and read by a runtime without being copied.

@@ -12,10 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from service.core.alerting.objective import Slo
 from service.core.alerting.rule import AlertRule
+from service.core.alerting.sink import SecretFile as AbsolutePath
 from service.core.alerting.sink import Sink
 from service.core.errors import PolicyInvalidError
 from service.core.fields import Rate
 from service.core.privacy import Privacy
+from service.core.reviewing.judge import Consistency, Judge
 
 DEFAULT_RATE = 0.05
 DEFAULT_STRATUM = "default"
@@ -148,6 +150,9 @@ class Policy(_Part):
     alerts: tuple[AlertRule, ...] = ()
     slos: tuple[Slo, ...] = ()
     sinks: tuple[Sink, ...] = ()
+    judge: Judge | None = None
+    consistency: Consistency = Consistency()
+    combination: AbsolutePath | None = None  # what `assay calibrate` fitted, to make one score of all scorers'
 
     @model_validator(mode="after")
     def _told_apart(self) -> Self:
@@ -193,6 +198,9 @@ class Policy(_Part):
             "alerts": True,
             "slos": True,
             "sinks": True,
+            "judge": True,
+            "consistency": True,
+            "combination": True,
         }
         if self.privacy == Privacy():
             said["privacy"] = True  # a table that says nothing changes no version

@@ -114,6 +114,8 @@ samples = Table(
     Column("state", String(16), nullable=False),
     Column("state_reason", String(64)),
     Column("finished_at", UtcTime),
+    # with which it was to be judged, given its first score; 0: money was spent; null: nothing decided that
+    Column("judge_probability", Float),
     # taking
     Column("priority", Integer, nullable=False),  # lowest first: 0 if a caller waits for it, else 1
     Column("tokens", Integer, nullable=False),  # estimated pair tokens
