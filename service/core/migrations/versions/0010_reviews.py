@@ -56,7 +56,7 @@ def _reviews() -> None:
         sa.CheckConstraint("probability > 0 AND probability <= 1", name="ck_reviews_probability"),
         sa.ForeignKeyConstraint(["sample_seq"], ["samples.seq"], name="fk_reviews_sample_seq"),
         sa.PrimaryKeyConstraint("seq", name="pk_reviews"),
-        sa.UniqueConstraint("sample_seq", "reviewer", name="uq_reviews_sample_seq"),
+        sa.UniqueConstraint("sample_seq", "reviewer", name="uq_reviews_sample_seq_reviewer"),
     )
     op.create_index("ix_reviews_tenant", "reviews", ["tenant", "reviewer", "created_at"], unique=False)
     op.create_index(
