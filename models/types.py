@@ -107,8 +107,8 @@ class ClaimResult:
     text: str  # always item.response[start:end]
     verdict: Verdict
     score: float | None  # 0..1, 1 is bad; None exactly when not checkable
-    probability: Probability | None  # of the deciding pair; None exactly when not checkable
-    evidence: Evidence | None  # None when not checkable
+    probability: Probability | None  # of the deciding pair; None when not checkable, and for a judge
+    evidence: Evidence | None  # None when not checkable, or where a judge finds none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,7 +30,7 @@ from service.ledger import Ledger
 from service.openapi import Application
 from service.privacy import make_guard
 from service.ringer import Ringer
-from service.routes import alerts, client_sampling, feedback, labels, ops, rates, samples, score, submit
+from service.routes import alerts, client_sampling, feedback, judge, labels, ops, rates, samples, score, submit
 from service.routes.problem import on_assay_error, on_bug, on_disconnect, on_http_error
 from service.scrape import SOURCES, Scrape
 from service.state import Sidecar
@@ -48,6 +48,7 @@ ROUTERS = (
     feedback.router,
     samples.router,
     alerts.router,
+    judge.router,
     ops.router,
 )
 

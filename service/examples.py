@@ -60,6 +60,7 @@ SAMPLE: dict[str, Any] = {
     "score": 0.7829382300518174,
     "flagged": True,
     "threshold": 0.6936348799215049,
+    "score_by": "nli",
     "direction": "higher_is_worse",
     "received_at": "2026-11-23T13:35:24.331497Z",
     "finished_at": "2026-11-23T13:35:31.897182Z",

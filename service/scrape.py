@@ -16,6 +16,7 @@ from service.collectors.backlog import read_backlog
 from service.collectors.claims import read_claims
 from service.collectors.names import KINDS
 from service.collectors.rates import read_rates
+from service.collectors.reviews import read_reviews
 from service.collectors.source import Found, Gauges, Source
 from service.core.clock import utc_now
 from service.core.db import Database
@@ -30,6 +31,7 @@ SOURCES = (
     Source(name="backlog", read=read_backlog, fresh_s=0.0),
     Source(name="rates", read=read_rates),
     Source(name="claims", read=read_claims),
+    Source(name="reviews", read=read_reviews),
 )
 
 

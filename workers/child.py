@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Any
 
 import prometheus_client
+from prometheus_client import CollectorRegistry
 from rq import SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
@@ -18,7 +19,7 @@ from service.core.db import Database, require_current
 from service.core.errors import AssayError, StoreUnavailableError
 from service.core.log import configure_logging, log
 from service.core.metrics import WorkerMetrics
-from service.core.queue import Doorbell, connect
+from service.core.queue import Doorbell, connect, judge_queue
 from service.core.store.taking import TakeLimits
 from workers.alerts.delivery import Deliverer
 from workers.alerts.evaluator import Evaluator
@@ -27,6 +28,8 @@ from workers.pipeline import Pipeline
 from workers.policy_file import PolicyFile
 from workers.progress import EXIT_MISCONFIGURED, Progress
 from workers.retention import Retention
+from workers.review_sweep import ReviewSweep
+from workers.reviewing import Reviewing
 from workers.scorer import scorer_config
 from workers.ticker import Ticker
 
@@ -59,11 +62,11 @@ class ResidentWorker(SimpleWorker):
 def main() -> int:
     """Runs one worker; its exit status. The first argument is the pipe to the parent, if there is one."""
     progress = Progress(int(sys.argv[1]) if len(sys.argv) > 1 else None)
-    _stop_on_signals(progress)
+    stop_on_signals(progress)
     try:
         settings = read_settings()
         configure_logging(settings)
-        database = _open_database(settings, progress)
+        database = open_database(settings, progress)
         scorer = _load_scorer(settings, progress) if database else None
     except (AssayError, ModelError) as error:
         print(f"assay worker: {error}", file=sys.stderr)  # noqa: T201 - before logging is set up
@@ -74,7 +77,9 @@ def main() -> int:
     return 0
 
 
-def _stop_on_signals(progress: Progress) -> None:
+def stop_on_signals(progress: Progress) -> None:
+    """Makes SIGTERM and SIGINT a request to stop."""
+
     def stop(signum: int, frame: FrameType | None) -> None:
         del signum, frame
         progress.request_stop()
@@ -93,7 +98,7 @@ def _load_scorer(settings: Settings, progress: Progress) -> Scorer:
     return scorer
 
 
-def _open_database(settings: Settings, progress: Progress) -> Database | None:
+def open_database(settings: Settings, progress: Progress) -> Database | None:
     """Waits for the database; None if told to stop meanwhile. Raises SchemaMismatchError."""
     database = Database(settings.database_url.get_secret_value())
     while True:
@@ -112,9 +117,16 @@ def _work(settings: Settings, database: Database, scorer: Scorer, progress: Prog
     metrics = WorkerMetrics()
     policy_file = PolicyFile(settings.policy_file) if settings.policy_file else None
     limits = TakeLimits(rows=settings.take_rows, tokens=settings.take_tokens, lease_s=settings.lease_s)
-    pipeline = Pipeline(database=database, scorer=scorer, limits=limits, progress=progress, metrics=metrics)
-    make_resident(pipeline)
     redis_url = settings.redis_url.get_secret_value()
+    reviewing = Reviewing(
+        policy_file=policy_file,
+        metrics=metrics,
+        doorbell=Doorbell(connect(redis_url), judge_queue(settings.queue_name)),
+    )
+    pipeline = Pipeline(
+        database=database, scorer=scorer, limits=limits, progress=progress, metrics=metrics, reviewing=reviewing
+    )
+    make_resident(pipeline)
     ticker = Ticker(
         database=database,
         doorbell=Doorbell(connect(redis_url), settings.queue_name),
@@ -123,13 +135,14 @@ def _work(settings: Settings, database: Database, scorer: Scorer, progress: Prog
         metrics=metrics,
         interval_s=settings.ticker_interval_s,
         retention=Retention(database=database, policy_file=policy_file, metrics=metrics),
+        reviews=ReviewSweep(database=database, policy_file=policy_file, metrics=metrics),
     )
     alerts = _alerts(settings, database, policy_file, metrics, progress) if policy_file else []
-    port = _serve_metrics(settings, metrics)
+    port = serve_metrics(settings, metrics.registry)
     log.info("worker_started", pid=os.getpid(), scorer=scorer.name, fingerprint=scorer.fingerprint, metrics_port=port)
     for thread in (ticker, *alerts):
         thread.start()
-    _listen(settings.queue_name, redis_url, progress)
+    listen(settings.queue_name, redis_url, progress)
     for thread in (*alerts, ticker):
         thread.join()
     log.info("worker_stopped", pid=os.getpid())
@@ -157,19 +170,20 @@ def _alerts(
     ]
 
 
-def _serve_metrics(settings: Settings, metrics: WorkerMetrics) -> int | None:
+def serve_metrics(settings: Settings, registry: CollectorRegistry) -> int | None:
+    """Serves a worker's metrics; the port, or None where there is none."""
     host, port = settings.worker_metrics_host, settings.worker_metrics_port
     if port < 0:
         return None
     try:
-        server, _ = prometheus_client.start_http_server(port, host, metrics.registry)
+        server, _ = prometheus_client.start_http_server(port, host, registry)
     except OSError as error:
         log.warning("metrics_port_taken", host=host, port=port, error=str(error), fix="set ASSAY_WORKER_METRICS_PORT")
         return None
     return int(server.server_port)
 
 
-def _listen(queue_name: str, redis_url: str, progress: Progress) -> None:
+def listen(queue_name: str, redis_url: str, progress: Progress) -> None:
     """Answers the doorbell until told to stop; while Redis is away the ticker goes on alone."""
     failing = False
     while not progress.stopping:

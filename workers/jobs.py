@@ -1,21 +1,28 @@
 """The job that a queue may carry. It holds no text and names no code: it only says that there is something to do."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from rq.job import Job
 
-from workers.pipeline import Pipeline
 
-_resident: list[Pipeline] = []  # the pipeline of this process, put here by the worker before it listens
+class Resident(Protocol):
+    """What jobs of this process wake."""
+
+    def drain(self) -> int:
+        """Does what is to be done; how much was."""
 
 
-def make_resident(pipeline: Pipeline) -> None:
-    """Makes this process's pipeline the one that jobs use."""
-    _resident[:] = [pipeline]
+_resident: list[Resident] = []  # put here by the worker before it listens
+
+
+def make_resident(resident: Resident) -> None:
+    """Makes it the one that jobs of this process wake."""
+    _resident[:] = [resident]
 
 
 def drain() -> int:
-    """Scores what is pending; the doorbell's job."""
+    """Does what is pending; the doorbell's job."""
     return _resident[0].drain()
 
 

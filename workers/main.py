@@ -23,8 +23,9 @@ HEALTHY_S = 60.0  # a child that ran so long starts the rests anew
 class Parent:
     """Watches one child by the beats that come up a pipe."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Starts nothing yet."""
+    def __init__(self, settings: Settings, module: str = "workers.child") -> None:
+        """Starts nothing yet. `module`: the child's, run as a program."""
+        self._module = module
         self._stall_s = settings.stall_s
         self._beat_file = settings.beat_file
         self._stopping_since: float | None = None
@@ -61,7 +62,7 @@ class Parent:
         beats, sent = os.pipe()
         # A session of its own: a Ctrl-C in the terminal reaches the parent alone, which stops the child in order.
         child = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "workers.child", str(sent)], pass_fds=(sent,), start_new_session=True
+            [sys.executable, "-m", self._module, str(sent)], pass_fds=(sent,), start_new_session=True
         )
         os.close(sent)
         last_beat, beaten, told = time.monotonic(), False, False

@@ -7,7 +7,13 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from models.types import Context, Item, Outcome, Scored, Scorer
+from models.types import (
+    Context,
+    Item,
+    Outcome,
+    Scored,
+    Scorer,
+)
 from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import StoreUnavailableError
@@ -24,7 +30,9 @@ from service.core.store.taking import (
     take_alone,
     take_fresh,
 )
+from workers.comparing import Comparing
 from workers.progress import Progress, StoppedError
+from workers.reviewing import Reviewing
 
 SLICE_S = 20.0  # of one drain; then the next doorbell or tick goes on
 STORE_RETRY_S = 0.5
@@ -42,15 +50,26 @@ class Pipeline:
     """Holds the scorer for the life of the process; drains from one thread at a time."""
 
     def __init__(
-        self, *, database: Database, scorer: Scorer, limits: TakeLimits, progress: Progress, metrics: WorkerMetrics
+        self,
+        *,
+        database: Database,
+        scorer: Scorer,
+        limits: TakeLimits,
+        progress: Progress,
+        metrics: WorkerMetrics,
+        reviewing: Reviewing | None = None,
     ) -> None:
-        """The scorer is loaded and warm."""
+        """The scorer is loaded and warm. `reviewing`: decides which samples further scorers see; as the default policy."""
         self._database = database
         self._scorer = scorer
         self._limits = limits
         self._progress = progress
         self._metrics = metrics
+        self._reviewing = reviewing or Reviewing(policy_file=None, metrics=metrics)
         self._lock = threading.Lock()
+        self._comparing = Comparing(
+            database=database, scorer=scorer, progress=progress, metrics=metrics, lease_s=limits.lease_s
+        )
         self._by = ScoredBy(scorer=scorer.name, fingerprint=scorer.fingerprint, attributes=dict(scorer.attributes))
         backend = self._by.attributes.get("backend", "")
         version = self._by.attributes.get(backend, "")
@@ -94,6 +113,7 @@ class Pipeline:
             again = 0
             if batch + single == 0 and not self._progress.stopping:  # what is scored again waits for what is new
                 again = self._round_again(alone=False) + self._round_again(alone=True)
+                again += self._comparing.compare()
             if batch + single + again == 0:
                 break
             done += batch + single + again
@@ -150,8 +170,11 @@ class Pipeline:
     def _score(self, rows: Sequence[Taken], give_back: GiveBack = release) -> list[Finished]:
         started = time.perf_counter()
         try:
-            outcomes = self._scorer.score([_item(row) for row in rows], self._progress.step)
-            finished = [Finished(taken=row, outcome=outcome) for row, outcome in zip(rows, outcomes, strict=True)]
+            assessed = self._scorer.assess([self._item(row) for row in rows], self._progress.step)
+            finished = [
+                Finished(taken=row, outcome=each.outcome, consistency=each.consistency)
+                for row, each in zip(rows, assessed, strict=True)
+            ]
         except StoppedError:
             self._release(rows, give_back, failed=False)
             return []
@@ -160,6 +183,11 @@ class Pipeline:
             return []
         self._observe("score", started)
         return finished
+
+    def _item(self, row: Taken) -> Item:
+        contexts = tuple(Context(id=context["id"], text=context["text"]) for context in row.contexts)
+        samples = self._reviewing.alternatives(row)
+        return Item(response=row.response, contexts=contexts, question=row.question, samples=samples)
 
     def _fail(self, rows: Sequence[Taken], error: Exception, give_back: GiveBack = release) -> None:
         self._metrics.failures.labels(type(error).__name__).inc()
@@ -178,8 +206,7 @@ class Pipeline:
         started = time.perf_counter()
         while True:
             try:
-                with self._database.write() as connection:
-                    counted = finish(connection, finished, self._by, utc_now())
+                counted, waiting = self._finish(finished)
                 break
             except StoreUnavailableError:
                 log.warning("finish_failed", rows=len(finished))
@@ -192,6 +219,17 @@ class Pipeline:
                 return
         self._observe("store", started)
         self._count(finished, counted)
+        if waiting:
+            self._reviewing.ring()
+
+    def _finish(self, finished: Sequence[Finished]) -> tuple[list[Finished], int]:
+        """Ends the rows, and makes their reviews, in one transaction; how many of these wait for a judge worker."""
+        now = utc_now()
+        with self._database.write() as connection:
+            chosen = self._reviewing.choose(connection, finished, self._comparing.by)
+            counted = finish(connection, finished, self._by, now, chosen.keep)
+            waiting = self._reviewing.write(connection, chosen, {row.taken.seq for row in counted}, now)
+        return counted, waiting
 
     def _count(self, finished: Sequence[Finished], counted: Sequence[Finished]) -> None:
         self._metrics.fenced.inc(len(finished) - len(counted))
@@ -212,8 +250,3 @@ class Pipeline:
 
 def _state(outcome: Outcome) -> str:
     return "scored" if isinstance(outcome, Scored) else outcome.reason.value
-
-
-def _item(row: Taken) -> Item:
-    contexts = tuple(Context(id=context["id"], text=context["text"]) for context in row.contexts)
-    return Item(response=row.response, contexts=contexts, question=row.question)

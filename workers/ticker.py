@@ -14,14 +14,17 @@ from service.core.errors import AssayError
 from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell
+from service.core.review_tables import Place
 from service.core.store.leases import acquire
 from service.core.store.ledger import forget_flushes
 from service.core.store.rescoring import any_rescores
+from service.core.store.reviews import any_reviews
 from service.core.store.rollups import fold, forget_minutes
 from service.core.store.taking import any_takeable, end_impossible_leases, give_up
 from workers.pipeline import Pipeline
 from workers.progress import Progress
 from workers.retention import Retention
+from workers.review_sweep import ReviewSweep
 
 LEASE_NAME = "ticker"
 FORGET_EVERY_S = 3_600.0
@@ -45,6 +48,7 @@ class Ticker:
         metrics: WorkerMetrics,
         interval_s: float,
         retention: Retention | None = None,
+        reviews: ReviewSweep | None = None,
     ) -> None:
         """Starts nothing yet."""
         self._database = database
@@ -54,6 +58,7 @@ class Ticker:
         self._metrics = metrics
         self._interval_s = interval_s
         self._retention = retention
+        self._reviews = reviews
         self._name = uuid4().hex
         self._leases_looked_at = float("-inf")
         self._forgotten_at = float("-inf")
@@ -98,8 +103,14 @@ class Ticker:
             self._forget()
         if leads and self._retention:
             self._retention.sweep()
+        if leads and self._reviews:
+            self._reviews.sweep()
         with self._database.read() as connection:
-            waiting = any_takeable(connection) or any_rescores(connection, self._pipeline.fingerprint)
+            waiting = (
+                any_takeable(connection)
+                or any_rescores(connection, self._pipeline.fingerprint)
+                or any_reviews(connection, Place.LOCAL)
+            )
         if waiting and leads:
             self._ring()
         if waiting:

@@ -54,6 +54,14 @@ GAUGES: dict[str, Known] = {
     "assay_slo_burn_rate": Known(
         "How many times faster than allowed the error budget was spent over the window.", (*_SLO, "window")
     ),
+    "assay_pending_reviews": Known("Reviews not finished, by reviewer.", ("reviewer",)),
+    "assay_oldest_pending_review_seconds": Known("Age of the oldest unfinished review, by reviewer.", ("reviewer",)),
+    "assay_llm_circuit_open": Known(
+        "Whether a judge worker leaves its endpoint alone after failures: 1 if it does.", ("endpoint", "worker")
+    ),
+    "assay_llm_spend_today": Known(
+        "Most that a tenant's calls of today, UTC, cost; in the policy's currency.", ("tenant",)
+    ),
     "assay_metrics_age_seconds": Known("How long ago a collector's gauges were read.", ("collector",)),
     "assay_metrics_left_out": Known("Tenants, releases and readings beyond the bounds of a scrape.", ("kind",)),
 }

@@ -124,6 +124,10 @@ class Settings(BaseSettings):
     worker_group_cores: Annotated[int, Field(ge=1)] = 8
     """Most cores of one worker process while `ASSAY_THREADS` is 0. Each has its model, 0.4 GB; another model than the
     bundled one stays in one process."""
+    judge_api_key: SecretStr | None = None
+    """Key of the policy's `[judge]` endpoint. Only judge workers need it; it is never stored or logged."""
+    generator_api_key: SecretStr | None = None
+    """Key of the policy's `[consistency.generator]` endpoint; likewise."""
     take_rows: Annotated[int, Field(ge=1, le=1_000)] = 64
     """Most rows a worker takes at once."""
     take_tokens: Annotated[int, Field(ge=1)] = 60_000

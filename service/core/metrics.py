@@ -18,7 +18,8 @@ def count_kinds(counter: Counter, numbers: Mapping[str, int]) -> None:
         counter.labels(kind).inc(number)
 
 
-def _tell_version(registry: CollectorRegistry) -> None:
+def tell_version(registry: CollectorRegistry) -> None:
+    """Adds the version that runs."""
     build = Gauge("assay_build_info", "The version that runs; always 1.", ["version"], registry=registry)
     build.labels(version("assay-llm")).set(1)
 
@@ -67,7 +68,7 @@ class SidecarMetrics:
             ["collector"],
             registry=r,
         )
-        _tell_version(r)
+        tell_version(r)
 
 
 class WorkerMetrics:
@@ -100,6 +101,20 @@ class WorkerMetrics:
         self.rescored = Counter(
             "assay_rescored_samples_total", "Samples scored again, by what came of it.", ["result"], registry=r
         )
+        self.reviews_made = Counter(
+            "assay_reviews_chosen_total",
+            "Samples chosen for a review, by reviewer and why.",
+            ["reviewer", "why"],
+            registry=r,
+        )
+        self.uncovered = Counter(
+            "assay_judge_uncovered_samples_total",
+            "Samples that no judge could have seen, because the tenant's money was spent.",
+            registry=r,
+        )
+        self.reviews_ended = Counter(
+            "assay_reviews_ended_total", "Reviews that ended, by reviewer and state.", ["reviewer", "state"], registry=r
+        )
         self.folded = Counter("assay_folded_deltas_total", "Deltas folded into the rollups.", registry=r)
         self.score = Histogram(
             "assay_score",
@@ -117,7 +132,7 @@ class WorkerMetrics:
             ["scorer", "fingerprint", "backend", "version"],
             registry=r,
         )
-        _tell_version(r)
+        tell_version(r)
         self.evaluations = Counter(
             "assay_alert_evaluations_total", "Looks at the alert rules, by result.", ["result"], registry=r
         )

@@ -17,7 +17,7 @@ from service.core.alerting.sink import Sink
 from service.core.errors import PolicyInvalidError
 from service.core.fields import Rate
 from service.core.privacy import Privacy
-from service.core.reviewing.judge import Consistency, Judge
+from service.core.reviewing.judge import Consistency, Judge, Spend
 
 DEFAULT_RATE = 0.05
 DEFAULT_STRATUM = "default"
@@ -152,6 +152,7 @@ class Policy(_Part):
     sinks: tuple[Sink, ...] = ()
     judge: Judge | None = None
     consistency: Consistency = Consistency()
+    spend: Spend | None = None
     combination: AbsolutePath | None = None  # what `assay calibrate` fitted, to make one score of all scorers'
 
     @model_validator(mode="after")
@@ -170,6 +171,13 @@ class Policy(_Part):
             for sink in sinks:
                 if sink not in named["sinks"]:
                     raise ValueError(f"{rule_name!r} names the sink {sink!r}, and there is no [[sinks]] table of it")
+        return self
+
+    @model_validator(mode="after")
+    def _limited(self) -> Self:
+        models = (self.judge, self.consistency.generator)
+        if self.spend is None and any(model is not None and model.costs for model in models):
+            raise ValueError("a model that costs something needs a [spend] table with `cost`, the most of a day")
         return self
 
     @property
@@ -200,6 +208,7 @@ class Policy(_Part):
             "sinks": True,
             "judge": True,
             "consistency": True,
+            "spend": True,
             "combination": True,
         }
         if self.privacy == Privacy():

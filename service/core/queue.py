@@ -16,6 +16,11 @@ SOCKET_TIMEOUT_S = 1.0
 COUNT_WORKERS_EVERY_S = 5.0
 
 
+def judge_queue(name: str) -> str:
+    """The queue of judge workers beside a queue of workers: one that is killed must lose no job of the other kind."""
+    return f"{name}-judge"
+
+
 def connect(url: str, *, timeout_s: float | None = SOCKET_TIMEOUT_S) -> "Redis":
     """A client that connects at first use. `timeout_s` None waits as long as a blocking command does."""
     return Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=SOCKET_TIMEOUT_S)

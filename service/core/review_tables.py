@@ -85,6 +85,7 @@ reviews = Table(
     Column("input_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
     Column("cost_pico", BigInteger, nullable=False),  # of the policy's currency, 1e-12
+    Column("estimate_pico", BigInteger, nullable=False),  # what it was taken to cost when it was chosen
     # texts; gone with those of the sample
     Column("drawn", JSON(none_as_null=True)),  # alternative responses [{text, likelihood}]
     Column("transcript", JSON(none_as_null=True)),  # of a judge that could not be understood, bounded

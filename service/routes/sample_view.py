@@ -5,18 +5,19 @@ from urllib.parse import quote
 
 from sqlalchemy import Row
 
-from service.core.schemas import (
+from service.core.evidence_schemas import EvidenceAnswer
+from service.core.sample_schemas import (
     ClaimAnswer,
-    DecisionAnswer,
     DigestsAnswer,
-    EvidenceAnswer,
     ProbabilityAnswer,
     SampleAnswer,
     ScoreAnswer,
     TextAnswer,
 )
+from service.core.schemas import DecisionAnswer
 from service.core.store.samples import StoredSample
 from service.core.tables import Kept
+from service.routes.review_view import part, review_answer
 
 _STORED: dict[str, Literal["full", "hash", "none"]] = {Kept.TEXT: "full", Kept.DIGEST: "hash", Kept.ROW: "none"}
 
@@ -32,12 +33,17 @@ def view(stored: StoredSample) -> SampleAnswer:
         score=newest.score if newest else None,
         flagged=newest.flagged if newest else None,
         threshold=newest.threshold if newest else None,
+        score_by=newest.scorer if newest else None,
         received_at=sample.received_at,
         finished_at=sample.finished_at,
         decision=_decision(sample),
         text=_text(sample),
         claims=[_claim(sample, row) for row in stored.claims],
         scores=[_score(row) for row in stored.scores],
+        judge_probability=sample.judge_probability,
+        reviews=[review_answer(sample, each) for each in stored.reviews],
+        combined=None,
+        combined_reason=None,
     )
 
 
@@ -78,18 +84,14 @@ def _claim(sample: Row[Any], row: Row[Any]) -> ClaimAnswer:
             context_id=context["id"],
             start=row.evidence_start,
             end=row.evidence_end,
-            text=_part(context["text"], row.evidence_start, row.evidence_end),
+            text=part(context["text"], row.evidence_start, row.evidence_end),
         )
     return ClaimAnswer(
         start=row.start,
         end=row.end,
-        text=_part(sample.response, row.start, row.end),
+        text=part(sample.response, row.start, row.end),
         verdict=row.verdict,
         score=row.score,
         probability=probability,
         evidence=evidence,
     )
-
-
-def _part(text: str | None, start: int, end: int) -> str | None:
-    return None if text is None else text[start:end]

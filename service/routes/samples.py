@@ -12,7 +12,7 @@ from service.core.errors import QueryInvalidError, SampleUnknownError
 from service.core.log import log
 from service.core.metrics import count_kinds
 from service.core.purge import purge
-from service.core.schemas import RemovedAnswer
+from service.core.sample_schemas import RemovedAnswer
 from service.core.store.comments import count_due_comments
 from service.core.store.removal import By, Depth, Removal, Removed
 from service.core.store.samples import read_state

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from service import examples
 from service.core.db import Database
 from service.core.errors import SampleUnknownError
-from service.core.schemas import SampleAnswer
+from service.core.sample_schemas import SampleAnswer
 from service.core.store.samples import read_sample
 from service.routes.problem import PROBLEM, READ_FAILURES
 from service.routes.sample_view import view

@@ -16,7 +16,8 @@ from service.core.db import Database
 from service.core.errors import AssayError, PayloadInvalidError, QueryInvalidError
 from service.core.keys import Scope
 from service.core.payload import parse_batch, parse_submission
-from service.core.schemas import BatchAnswer, BatchItemAnswer, DecisionAnswer, SampleAnswer
+from service.core.sample_schemas import SampleAnswer
+from service.core.schemas import BatchAnswer, BatchItemAnswer, DecisionAnswer
 from service.core.store.samples import read_state
 from service.core.submitted import characters
 from service.core.tables import State

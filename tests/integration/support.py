@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import event, select
 
 from models.types import (
+    Assessed,
     ClaimResult,
+    Consistent,
     Context,
     Evidence,
     Item,
@@ -132,6 +134,16 @@ class ToldScorer:
     before: Callable[[], None] = lambda: None  # called at each call, before anything is scored
     answer: Callable[[Item], Outcome] = lambda item: scored(flagged="wrong" in item.response)
     calls: list[list[str]] = field(default_factory=list)
+    consistency_fingerprint: str = "c1"
+    compare: Callable[[Item], Consistent | None] = lambda _item: None
+
+    def assess(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Assessed]:
+        """As `score`, with what `compare` says of those that have alternative responses."""
+        outcomes = self.score(items, progress)
+        return [
+            Assessed(outcome=outcome, consistency=self.compare(item) if item.samples else None)
+            for item, outcome in zip(items, outcomes, strict=False)
+        ]
 
     def score(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Outcome]:
         """One outcome per item, in order."""

@@ -20,6 +20,7 @@ from service.core.signals import DISLIKED_FOR, Situation, signal_fields
 from service.core.store.past import PastSample, read_dislikes, read_first_seen, read_past
 from workers.commands.alert_tables import show_alerts
 from workers.commands.entry import explained, logged_settings, opened_database
+from workers.commands.judge_tables import show_judge
 from workers.commands.privacy_table import show_privacy
 from workers.policy_simulation import Past, Simulated, simulate
 
@@ -39,6 +40,8 @@ def check(file: Annotated[Path, typer.Argument(help="The policy file.")]) -> Non
         console.print(_budget(policy.sampling.budget), soft_wrap=True)
     show_privacy(policy.privacy, console)
     show_alerts(policy, console)
+    with explained():
+        show_judge(policy, console)
     if policy.sampling.client_side and not policy.clients_decide:
         typer.echo("Clients send everything: signals and budgets are what only the sidecar knows.")
     typer.echo(f"The policy is valid; its version is {policy.version}.")

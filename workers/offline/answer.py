@@ -11,8 +11,11 @@ from pydantic import BaseModel
 
 from models.types import ClaimResult, Outcome, Scored
 from service.core.errors import PayloadInvalidError
+from service.core.evidence_schemas import EvidenceAnswer
 from service.core.problem import problem_answer
-from service.core.schemas import ClaimAnswer, EvidenceAnswer, ProbabilityAnswer, ProblemAnswer, TimelessScoreAnswer
+from service.core.review_schemas import ReviewAnswer
+from service.core.sample_schemas import ClaimAnswer, ProbabilityAnswer, TimelessScoreAnswer
+from service.core.schemas import ProblemAnswer
 from service.core.store.scores import ScoredBy
 from service.core.store.taking import final_state
 from workers.offline.shape import Row
@@ -36,6 +39,7 @@ class RowAnswer(BaseModel):
     score: float | None = None
     flagged: bool | None = None
     threshold: float | None = None
+    score_by: str | None = None
     direction: Literal["higher_is_worse"] = "higher_is_worse"
     received_at: None = None
     finished_at: None = None
@@ -43,6 +47,10 @@ class RowAnswer(BaseModel):
     text: None = None  # nothing is stored
     claims: list[ClaimAnswer] = []
     scores: list[RowScore] = []
+    judge_probability: None = None  # nobody judges here
+    reviews: list[ReviewAnswer] = []
+    combined: None = None
+    combined_reason: None = None
 
 
 class ErrorAnswer(BaseModel):

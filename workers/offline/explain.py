@@ -13,7 +13,9 @@ from rich.text import Text
 from models.numbers import given_numbers, missing_numbers
 from models.phrases import plain
 from models.types import Verdict
-from service.core.schemas import ClaimAnswer, EvidenceAnswer, Submission
+from service.core.evidence_schemas import EvidenceAnswer
+from service.core.sample_schemas import ClaimAnswer
+from service.core.schemas import Submission
 from service.core.submitted import context_ids
 from service.core.tables import State
 from service.core.visible import visible

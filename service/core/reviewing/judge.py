@@ -44,6 +44,11 @@ class _Model(_Part):
         """Where the endpoint is; None for a model in memory."""
         return None if self.url is None else web_address(self.url, allow_private=self.allow_private)
 
+    @property
+    def costs(self) -> bool:
+        """Whether calls cost anything."""
+        return bool(self.input_price or self.output_price)
+
     def cost_pico(self, input_tokens: int, output_tokens: int) -> int:
         """What so many tokens cost, in 1e-12 of the currency."""
         price = (self.input_price or Decimal(0)) * input_tokens + (self.output_price or Decimal(0)) * output_tokens
@@ -69,8 +74,10 @@ class TenantSpend(_Part):
 
 
 class Spend(TenantSpend):
-    """The `[judge.spend]` table: of each tenant, unless it has its own; judge and generator together."""
+    """The `[spend]` table: of each tenant, unless it has its own; judge and generator together."""
 
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"  # of all prices
+    least: Annotated[float, Field(gt=0, le=1)] = 0.001  # probability; where money leaves less, it is 0
     tenants: dict[TenantName, TenantSpend] = Field(default_factory=dict)
 
     def limit_pico(self, tenant: str) -> int:
@@ -90,7 +97,6 @@ class Cascade(_Part):
     band: Annotated[tuple[float, float], AfterValidator(_span)] = (0.2, 0.8)  # first scores that are uncertain
     band_rate: Rate = 1.0  # the probability within it
     floor: Rate = 0.05  # and outside
-    least: Annotated[float, Field(gt=0, le=1)] = 0.001  # what spending lowers no probability below
 
 
 class Judge(_Model):
@@ -101,11 +107,9 @@ class Judge(_Model):
     votes: Annotated[int, Field(strict=True, ge=1, le=9)] = 1  # replies to each sample
     prompt: AbsolutePath | None = None  # a prompt file of your own
     json_schema: Literal["auto", "on", "off"] = "auto"  # whether the endpoint is asked to keep to the schema
-    wait_s: Annotated[float, Field(gt=0, le=86_400)] = 600.0  # how long a sample waits for a judge that is down
+    wait_s: Annotated[float, Field(gt=0, le=604_800)] = 3_600.0  # a sample waits for a judge that is down, or behind
     max_input_chars: Annotated[int, Field(strict=True, ge=1_000, le=4_000_000)] = 100_000  # of what is sent in one call
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     cascade: Cascade = Cascade()
-    spend: Spend | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -114,10 +118,6 @@ class Judge(_Model):
         self._check_endpoint()
         if self.votes > 1 and self.temperature == 0:
             raise ValueError("several `votes` at temperature 0 are the same one over again: give a `temperature`")
-        if self.url is not None and self.spend is None and (self.input_price or self.output_price):
-            raise ValueError(
-                "a model that costs something needs a [judge.spend] table with `cost`, the most a day may cost"
-            )
         return self
 
     @property

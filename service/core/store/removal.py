@@ -35,6 +35,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from service.core.clock import database_now
 from service.core.label_draw import CENSUS
 from service.core.label_tables import feedback, label_tasks, labels
+from service.core.store.forgetting import forget_reviews
 from service.core.store.labelled import read_counting
 from service.core.store.rollups import ENDED, Sums, add_deltas, ended
 from service.core.tables import Kept, State, StoreText, claims, rescores, samples, scores
@@ -61,10 +62,7 @@ class By(StrEnum):
 
 
 END_REASON = {By.RETENTION: "expired", By.REQUEST: "erased"}  # of a sample that was still pending
-_GONE: Mapping[Depth, tuple[Kept, ...]] = {
-    Depth.TEXTS: (Kept.ROW, Kept.ANONYMOUS),
-    Depth.ROWS: (Kept.ANONYMOUS,),
-}
+_GONE: Mapping[Depth, tuple[Kept, ...]] = {Depth.TEXTS: (Kept.ROW, Kept.ANONYMOUS), Depth.ROWS: (Kept.ANONYMOUS,)}
 _UNLEASED = or_(
     samples.c.state != State.PENDING,
     samples.c.lease_until.is_(None),
@@ -227,6 +225,7 @@ def remove_batch(connection: Connection, removal: Removal, now: datetime, limit:
             # Before anything goes: with their texts, tasks that nobody has labelled give way to those behind them.
             counting = read_counting(connection, seqs) if removal.depth is Depth.ROWS else set()
             connection.execute(update(samples).where(samples.c.seq.in_(seqs)).values(_removed(now, removal)))
+            forget_reviews(connection, seqs, END_REASON[removal.by], now, rows=removal.depth is Depth.ROWS)
             _count_ended(connection, [row.seq for row in rows if row.state == State.PENDING])
             if removal.depth is Depth.ROWS:
                 for ratio, which in ((FIRST, counting), (NEVER, set(seqs) - counting)):  # it was made of the id

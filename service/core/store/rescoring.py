@@ -16,7 +16,7 @@ from service.core.clock import database_now
 from service.core.store.dialect import insert
 from service.core.store.rollups import ENDED, add_deltas, scored_place, sums_of
 from service.core.store.scores import ScoredBy, write_scores
-from service.core.store.taking import Finished, TakeLimits, Taken
+from service.core.store.taking import TAKEN, Finished, TakeLimits, Taken
 from service.core.tables import Kept, State, rescores, samples, scores
 
 MOST_ATTEMPTS = 4  # after which a row is given up: one in company, which may be to blame, and three alone
@@ -117,9 +117,8 @@ def take_rescores(connection: Connection, limits: TakeLimits, fingerprint: str, 
     values: dict[Any, Any] = {rescores.c.attempt: rescores.c.attempt + 1, rescores.c.lease_until: until}
     mine = (rescores.c.fingerprint == fingerprint) & rescores.c.sample_seq.in_(held)
     connection.execute(update(rescores).where(mine).values(values))
-    names = ("seq", "question", "contexts", "response", "received_at", "store_text")
     statement = (
-        select(*(samples.c[name] for name in names), rescores.c.attempt)
+        select(*(samples.c[name] for name in TAKEN), rescores.c.attempt)
         .join(rescores, rescores.c.sample_seq == samples.c.seq)
         .where(mine)
         .order_by(samples.c.seq)

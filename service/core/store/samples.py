@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, literal_column, select, tuple_
 from sqlalchemy.sql.dml import ReturningInsert
 
 from service.core.store.dialect import insert_many, many
+from service.core.store.review_rows import StoredReview, read_reviews
 from service.core.tables import NORMAL, URGENT, Kept, State, StoreText, claims, samples, scores
 
 
@@ -113,11 +114,12 @@ def count_pending(connection: Connection, limit: int) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredSample:
-    """A sample with its scores, oldest first, and the claims of the newest."""
+    """A sample with its scores, oldest first, the claims of the newest, and what further scorers made of it."""
 
     sample: Row[Any]
     scores: Sequence[Row[Any]]
     claims: Sequence[Row[Any]]
+    reviews: Sequence[StoredReview]
 
 
 def read_sample(connection: Connection, tenant: str, sample_id: str) -> StoredSample | None:
@@ -142,7 +144,9 @@ def _with_scores(connection: Connection, sample: Row[Any]) -> StoredSample:
         claim_rows = connection.execute(
             select(claims).where(claims.c.score_seq == score_rows[-1].seq).order_by(claims.c.position)
         ).all()
-    return StoredSample(sample=sample, scores=score_rows, claims=claim_rows)
+    return StoredSample(
+        sample=sample, scores=score_rows, claims=claim_rows, reviews=read_reviews(connection, sample.seq)
+    )
 
 
 def read_state(connection: Connection, tenant: str, sample_id: str) -> str | None:

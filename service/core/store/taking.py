@@ -5,6 +5,7 @@ The attempt number, committed at the take, is the fencing token: a finish counts
 
 from collections import defaultdict
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from models.types import NotApplicable, Outcome, Scored, Unscored, UnscoredReason
+from models.types import Consistent, NotApplicable, Outcome, Scored, Unscored, UnscoredReason
 from service.core.clock import database_now, from_microseconds
 from service.core.store.removal import promised
 from service.core.store.rollups import ENDED, Sums, add_deltas, ended, scored_place, sums_of
@@ -58,11 +59,17 @@ class Taken:
     seq: int
     attempt: int
     alone: bool
+    tenant: str
+    in_rate: bool
     question: str | None
     contexts: list[dict[str, Any]]
     response: str
+    details: dict[str, Any]
     received_at: datetime
     store_text: str  # a StoreText
+
+
+TAKEN = ("seq", "tenant", "in_rate", "question", "contexts", "response", "details", "received_at", "store_text")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +78,7 @@ class Finished:
 
     taken: Taken
     outcome: Outcome
+    consistency: Consistent | NotApplicable | Unscored | None = None  # None: it came without alternative responses
 
 
 def _candidates(*conditions: ColumnElement[bool], limit: int) -> Select[Any]:
@@ -94,15 +102,7 @@ def _hold(connection: Connection, seqs: Sequence[int], lease_s: float, *, alone:
         update(samples)
         .where(samples.c.seq.in_(seqs))
         .values(values)
-        .returning(
-            samples.c.seq,
-            samples.c.attempt,
-            samples.c.question,
-            samples.c.contexts,
-            samples.c.response,
-            samples.c.received_at,
-            samples.c.store_text,
-        )
+        .returning(samples.c.attempt, *(samples.c[name] for name in TAKEN))
     )
     rows = connection.execute(statement).all()
     taken = [Taken(alone=alone, **row._asdict()) for row in rows]
@@ -144,17 +144,18 @@ def _held_by(row: Taken) -> Any:
     return and_(samples.c.seq == row.seq, samples.c.attempt == row.attempt, _PENDING)
 
 
-def finish(connection: Connection, rows: Sequence[Finished], by: ScoredBy, now: datetime) -> list[Finished]:
+def finish(
+    connection: Connection, rows: Sequence[Finished], by: ScoredBy, now: datetime, keep: AbstractSet[int] = frozenset()
+) -> list[Finished]:
     """Writes state, score and claims of each row that is still held; returns those that counted.
 
-    Few statements however many rows: one for each state, attempt and promise among them, one each for scores, claims and
+    Texts go with it that were promised to, but of samples numbered in `keep`: reviews still need them. Few statements however many rows: one for each state, attempt and promise among them, one each for scores, claims and
     rollups.
     """
     alike: dict[tuple[State, str | None, int, bool], list[int]] = defaultdict(list)
     for row in rows:
-        alike[*final_state(row.outcome), row.taken.attempt, row.taken.store_text == StoreText.FULL].append(
-            row.taken.seq
-        )
+        stays = row.taken.store_text == StoreText.FULL or row.taken.seq in keep
+        alike[*final_state(row.outcome), row.taken.attempt, stays].append(row.taken.seq)
     held: dict[int, Row[Any]] = {}
     for (state, reason, attempt, keep_text), seqs in alike.items():
         statement = (

@@ -47,6 +47,7 @@ def _reviews() -> None:
         sa.Column("input_tokens", sa.BigInteger(), nullable=False),
         sa.Column("output_tokens", sa.BigInteger(), nullable=False),
         sa.Column("cost_pico", sa.BigInteger(), nullable=False),
+        sa.Column("estimate_pico", sa.BigInteger(), nullable=False),
         sa.Column("drawn", sa.JSON(), nullable=True),
         sa.Column("transcript", sa.JSON(), nullable=True),
         sa.Column("place", sa.String(length=8), nullable=False),

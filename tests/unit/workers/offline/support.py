@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from models.fake import FakeScorer
-from models.types import Item, Outcome
+from models.types import Assessed, Item, Outcome
 from service.core.config import Settings
 from workers.offline.answer import ErrorAnswer, RowAnswer
 from workers.offline.run import Job, Result, run
@@ -37,6 +37,15 @@ class RecordingScorer:
     @property
     def attributes(self) -> Mapping[str, str]:
         return self._fake.attributes
+
+    @property
+    def consistency_fingerprint(self) -> str:
+        return self._fake.consistency_fingerprint
+
+    def assess(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Assessed]:
+        self.calls.append(len(items))
+        self.responses += [item.response for item in items]
+        return self._fake.assess(items, progress)
 
     def score(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Outcome]:
         self.calls.append(len(items))

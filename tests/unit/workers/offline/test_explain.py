@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from models.types import Verdict
-from service.core.schemas import ClaimAnswer, ContextSent, EvidenceAnswer, ProbabilityAnswer, Submission
+from service.core.evidence_schemas import EvidenceAnswer
+from service.core.sample_schemas import ClaimAnswer, ProbabilityAnswer
+from service.core.schemas import ContextSent, Submission
 from tests.property.strategies import LAW
 from workers.offline.answer import RowAnswer
 from workers.offline.explain import AROUND_CHARS, MAX_CLAIMS, MAX_RESPONSE_CHARS, SIGNS, explain

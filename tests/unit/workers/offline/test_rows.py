@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.core.errors import StartRefusedError
-from service.core.schemas import SampleAnswer, ScoreAnswer
+from service.core.sample_schemas import SampleAnswer, ScoreAnswer
 from tests.unit.workers.offline.support import BAD, GOOD, KETTLE, Quiet, RecordingScorer, answers, lines, scored
 from workers.offline.answer import NEXT_STEP, RowAnswer, RowScore
 from workers.offline.shape import Fields

@@ -1,0 +1,93 @@
+"""`assay judge`: the worker that calls language models, whether it does, and what it costs."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service.core.clock import utc_now
+from service.core.db import require_current
+from service.core.duration import parse_duration
+from service.core.judge_answer import answer_judge
+from service.core.keys import DEFAULT_TENANT
+from service.core.policy import read_policy
+from service.core.review_schemas import JudgeAnswer
+from workers.commands.entry import explained, logged_settings, opened_database
+from workers.main import Parent
+
+judge_app = typer.Typer(no_args_is_help=True, help="The judge: a language model that gives a second verdict.")
+
+
+@judge_app.command("worker")
+def judge_worker() -> None:
+    """Runs a judge worker: it calls the language models that the policy file's [judge] and [consistency.generator] name."""
+    with explained():
+        status = Parent(logged_settings(), "workers.judge.child").run()
+    raise typer.Exit(status)
+
+
+@judge_app.command("status")
+def judge_status(
+    window: Annotated[str, typer.Option(help="Of whole days, UTC: 24h, 7d, 30d.")] = "7d",
+    tenant: Annotated[str, typer.Option(help="Whose samples.")] = DEFAULT_TENANT,
+) -> None:
+    """Whether the judge is called, what became of reviews, and what the calls cost by day and rule."""
+    with explained():
+        settings = logged_settings()
+        policy = read_policy(settings.policy_file)
+        length = parse_duration(window, "window")
+        with opened_database(settings) as database:
+            require_current(database)
+            answer = answer_judge(database, policy, tenant, length, utc_now())
+    _show(answer, length, Console(highlight=False))
+
+
+def _show(answer: JudgeAnswer, length: timedelta, console: Console) -> None:
+    console.print(_who(answer), soft_wrap=True)
+    for circuit in answer.circuits:
+        why = f" after {circuit.reason}" if circuit.reason else ""
+        console.print(
+            f"{circuit.endpoint}: {circuit.state.replace('_', ' ')}{why}, since {circuit.since:%Y-%m-%d %H:%M} UTC"
+        )
+    if (answer.judge or answer.generator) and not answer.circuits:
+        console.print("No judge worker runs; start one with `assay judge worker`.")
+    if answer.reviews:
+        table = Table("reviewer", "state", "reviews", title=f"Reviews of the last {length.days or 1} days")
+        for each in answer.reviews:
+            reason = f" ({each.reason})" if each.reason else ""
+            table.add_row(each.reviewer, each.status + reason, f"{each.reviews:,}")
+        console.print(table)
+    if answer.spent:
+        names = ("day", "rule", "purpose", "calls", "became", "tokens in", "tokens out", "cost")
+        table = Table(*names, title="Calls")
+        for spent in answer.spent:
+            table.add_row(
+                str(spent.day),
+                spent.rule,
+                spent.purpose,
+                f"{spent.calls:,}",
+                spent.state,
+                f"{spent.input_tokens:,}",
+                f"{spent.output_tokens:,}",
+                money(spent.cost, answer.currency),
+            )
+        console.print(table)
+
+
+def _who(answer: JudgeAnswer) -> str:
+    told = ["The policy names no judge."] if answer.judge is None else [f"Judge: {answer.judge}."]
+    if answer.judge and not answer.judged:
+        told.append("This tenant's text is not sent to it: its [judge] table does not name the tenant.")
+    if answer.generator:
+        told.append(f"Generator of alternative responses: {answer.generator}.")
+    limit = "" if answer.limit_today is None else f" of {money(answer.limit_today, answer.currency)}"
+    told.append(f"Today's calls cost {money(answer.spent_today, answer.currency)}{limit} at most.")
+    return " ".join(told)
+
+
+def money(amount: float, currency: str | None) -> str:
+    """An amount with its currency; small ones keep their digits."""
+    shown = f"{amount:,.2f}" if amount >= 1 or amount == 0 else f"{amount:.4g}"
+    return f"{shown} {currency}" if currency else shown

@@ -1,0 +1,66 @@
+"""The ledger of calls in the database: booked before they begin, settled after, limited by the policy's `[spend]` table."""
+
+import time
+from collections.abc import Callable
+
+from service.core.clock import utc_now
+from service.core.db import Database
+from service.core.errors import StoreUnavailableError
+from service.core.log import log
+from service.core.review_tables import CallState
+from service.core.store.spending import Call, Settlement, open_call, settle_call
+from workers.judge.calling import NewCall, SpendLimitError
+
+SETTLE_TRIES = 5  # what could not be settled stays booked at the most that it can have cost
+SETTLE_REST_S = 0.5
+
+
+class DatabaseLedger:
+    """Books in the database. Its methods block: call them in threads."""
+
+    def __init__(self, database: Database, limit_pico: Callable[[str], int | None]) -> None:
+        """`limit_pico`: the most that a tenant's calls of a day may cost; None: there is no limit."""
+        self._database = database
+        self._limit_pico = limit_pico
+
+    def open(self, call: NewCall) -> int:
+        """Books a call; its number. Raises SpendLimitError if the day's limit leaves too little, StoreUnavailableError."""
+        booked = Call(
+            review_seq=call.review_seq,
+            tenant=call.tenant,
+            rule=call.rule,
+            purpose=call.purpose,
+            model=call.model,
+            most_pico=call.most_pico,
+        )
+        with self._database.write() as connection:
+            number = open_call(connection, booked, self._limit_pico(call.tenant), utc_now())
+        if number is None:
+            raise SpendLimitError
+        return number
+
+    def settle(
+        self,
+        number: int,
+        *,
+        state: CallState,
+        reason: str | None,
+        input_tokens: int | None,
+        output_tokens: int | None,
+        cost_pico: int | None,
+    ) -> None:
+        """Settles it, trying for some seconds while the database is away."""
+        settled = Settlement(
+            state=state, cost_pico=cost_pico, reason=reason, input_tokens=input_tokens, output_tokens=output_tokens
+        )
+        for attempt in range(1, SETTLE_TRIES + 1):
+            try:
+                with self._database.write() as connection:
+                    settle_call(connection, number, settled, utc_now())
+            except StoreUnavailableError:
+                if attempt == SETTLE_TRIES:
+                    log.warning("call_not_settled", number=number)
+                    return
+                time.sleep(SETTLE_REST_S)
+            else:
+                return

@@ -1,0 +1,170 @@
+"""The loop of a judge worker: follows the policy, keeps its lanes filled, tells of its circuits, ends what is overdue."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from models.types import ModelError
+from service.core.clock import utc_now
+from service.core.db import Database
+from service.core.errors import AssayError
+from service.core.judge_metrics import JudgeMetrics
+from service.core.log import log, where
+from service.core.policy import Policy
+from service.core.review_tables import Reviewer
+from service.core.store.circuits import Circuit, remove_circuits, write_circuit
+from workers.judge.lane import Lane
+from workers.policy_file import PolicyFile
+from workers.progress import GRACE_S, Progress
+from workers.review_sweep import sweep_reviews
+
+BEAT_S = 1.0  # longest rest: a stop, and a beat to the parent, come in time
+TELL_EVERY_S = 10.0
+STOP_S = GRACE_S - 2.0  # for calls under way when a stop is asked for
+
+MakeLanes = Callable[[Policy], Mapping[Reviewer, Lane]]
+
+
+class JudgeLoop:
+    """Runs in a thread of its own; `drain`, the doorbell's job, only wakes it."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        policy_file: PolicyFile,
+        metrics: JudgeMetrics,
+        progress: Progress,
+        interval_s: float,
+        make_lanes: MakeLanes,
+    ) -> None:
+        """Starts nothing yet. `make_lanes`: the lanes that a policy asks for; may raise ModelError."""
+        self._database = database
+        self._file = policy_file
+        self._metrics = metrics
+        self._progress = progress
+        self._interval_s = interval_s
+        self._make_lanes = make_lanes
+        self._lanes: Mapping[Reviewer, Lane] = {}
+        self._made_of: object = None
+        self._name = uuid4().hex
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._rung = asyncio.Event()
+        self._told_at = float("-inf")
+        self._thread = threading.Thread(target=self._run, name="judge", daemon=True)
+
+    def start(self) -> None:
+        """Starts looking."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Waits for the end, after a stop was requested."""
+        self._thread.join(GRACE_S)
+
+    def drain(self) -> int:
+        """Wakes the loop; what it does then is no part of the job, which a queue may time."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._rung.set)
+        return 0
+
+    def _run(self) -> None:
+        asyncio.run(self._work())
+
+    async def _work(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        next_look = float("-inf")
+        while not self._progress.stopping:
+            self._progress.beat()
+            busy = False
+            if self._rung.is_set() or time.monotonic() >= next_look:
+                self._rung.clear()
+                next_look = time.monotonic() + self._interval_s
+                busy = await self._look()
+            if busy:  # there may be more
+                self._rung.set()
+            await self._rest(min(BEAT_S, self._interval_s))
+        self._loop = None
+        for lane in self._lanes.values():
+            await lane.drain(STOP_S)
+            await lane.caller.close()
+        await asyncio.to_thread(self._forget)
+
+    async def _rest(self, seconds: float) -> None:
+        """Until a ring, at most so long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._rung.wait(), seconds)
+
+    async def _look(self) -> bool:
+        """Whether anything was taken."""
+        try:
+            await self._follow()
+            taken = 0
+            for reviewer, lane in self._lanes.items():
+                taken += await lane.fill()
+                self._metrics.under_way.labels(reviewer.value).set(lane.active)
+            if time.monotonic() - self._told_at > TELL_EVERY_S:
+                self._told_at = time.monotonic()
+                await asyncio.to_thread(self._tell)
+        except AssayError as error:
+            self._metrics.ticks.labels("failed").inc()
+            log.warning("judge_look_failed", error=error.code)
+        except Exception as error:  # noqa: BLE001 - the loop must live: the next look tries again
+            self._metrics.ticks.labels("failed").inc()
+            log.error("judge_look_failed", error=where(error))
+        else:
+            self._metrics.ticks.labels("done").inc()
+            return taken > 0
+        return False
+
+    async def _follow(self) -> None:
+        """Makes new lanes where the policy has others; what is under way ends as it began."""
+        policy = self._file.read()
+        if policy is None:
+            return
+        wanted = (policy.judge, policy.consistency.generator, policy.spend)
+        if wanted == self._made_of:
+            return
+        try:
+            lanes = await asyncio.to_thread(self._make_lanes, policy)
+        except ModelError as error:
+            log.error("judge_not_loaded", error=str(error), fix="correct the policy file; `assay check` reads it")
+            lanes = {}
+        for lane in lanes.values():
+            lane.freed = self._rung.set
+        old, self._lanes, self._made_of = self._lanes, lanes, wanted
+        for lane in old.values():
+            await lane.drain(lane.limit_s)
+            await lane.caller.close()
+        log.info("judge_lanes", lanes=sorted(reviewer.value for reviewer in lanes))
+
+    def _tell(self) -> None:
+        """Shows the circuits, and ends what waits in vain."""
+        now, policy = utc_now(), self._file.read()
+        for lane in self._lanes.values():
+            with self._database.write() as connection:
+                write_circuit(connection, self._circuit(lane, now))
+        if policy is not None:
+            sweep_reviews(self._database, policy, now, self._metrics.ended)
+
+    def _circuit(self, lane: Lane, now: datetime) -> Circuit:
+        state = lane.caller.circuit_state
+        since = now - timedelta(seconds=max(0.0, time.monotonic() - state.since))
+        return Circuit(
+            endpoint=lane.caller.name,
+            holder=self._name,
+            state=state.state,
+            reason=state.reason,
+            since=since,
+            seen_at=now,
+        )
+
+    def _forget(self) -> None:
+        try:
+            with self._database.write() as connection:
+                remove_circuits(connection, self._name)
+        except AssayError as error:
+            log.warning("circuits_not_removed", error=error.code)
