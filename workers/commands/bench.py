@@ -11,7 +11,16 @@ from rich.console import Console
 
 from models.types import ModelError
 from service.core.config import read_settings
-from workers.bench import alarms_report, detection_report, ingest, queue, report, scoring_report, statistics_report
+from workers.bench import (
+    alarms_report,
+    detection_report,
+    ingest,
+    judging_report,
+    queue,
+    report,
+    scoring_report,
+    statistics_report,
+)
 from workers.bench.reliability_plot import reliability_plot
 from workers.bench.results import IngestResult, QueueResult, read_result, write_result
 from workers.bench.scoring_results import ScoringResult
@@ -68,6 +77,23 @@ def bench_queue(
         result = queue.bench_queue(queue.QUICK if quick else queue.FULL, database, console)
     write_result(result, json)
     console.print(report.queue_section(result), markup=False, soft_wrap=True)
+    _warn_if(quick, console)
+
+
+@bench_app.command("judge")
+def bench_judge(
+    *,
+    json: Output,
+    database: Annotated[str | None, typer.Option(help="URL of an empty PostgreSQL database to measure too.")] = None,
+    quick: Quick = False,
+) -> None:
+    """Measures whether a judge that hangs, fails and talks nonsense slows first scores; a quarter of an hour."""
+    console = Console(highlight=False)
+    with explained():
+        judging = _bench("judging")
+        result = judging.bench_judging(judging.QUICK if quick else judging.FULL, database, console)
+    write_result(result, json)
+    console.print(judging_report.judging_section(result), markup=False, soft_wrap=True)
     _warn_if(quick, console)
 
 

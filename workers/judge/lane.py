@@ -21,8 +21,9 @@ from service.core.store.reviews import (
     take_reviews,
 )
 from workers.judge.asking import Reviewed
-from workers.judge.calling import Caller, CircuitOpenError, SpendLimitError
+from workers.judge.calling import Caller, SpendLimitError
 from workers.judge.chat import ChatFailedError
+from workers.judge.circuit import CircuitOpenError
 
 LEAST_DRAWN = 2  # alternative responses that say anything of consistency
 MARGIN_S = 30.0  # of a lease over the longest that a review may take

@@ -41,19 +41,32 @@ class JudgeLoop:
         progress: Progress,
         interval_s: float,
         make_lanes: MakeLanes,
+        stop_s: float = STOP_S,
     ) -> None:
-        """Starts nothing yet. `make_lanes`: the lanes that a policy asks for; may raise ModelError."""
+        """Starts nothing yet.
+
+        Args:
+            database: with the reviews.
+            policy_file: is followed.
+            metrics: are counted up.
+            progress: is beaten, and says when to stop.
+            interval_s: between looks, if nobody rings.
+            make_lanes: the lanes that a policy asks for; may raise ModelError.
+            stop_s: for calls under way when a stop is asked for; what takes longer is given back.
+        """
         self._database = database
         self._file = policy_file
         self._metrics = metrics
         self._progress = progress
         self._interval_s = interval_s
         self._make_lanes = make_lanes
+        self._stop_s = stop_s
         self._lanes: Mapping[Reviewer, Lane] = {}
         self._made_of: object = None
         self._name = uuid4().hex
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rung = asyncio.Event()
+        self._told: list[str] = []
         self._told_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="judge", daemon=True)
 
@@ -89,7 +102,7 @@ class JudgeLoop:
             await self._rest(min(BEAT_S, self._interval_s))
         self._loop = None
         for lane in self._lanes.values():
-            await lane.drain(STOP_S)
+            await lane.drain(self._stop_s)
             await lane.caller.close()
         await asyncio.to_thread(self._forget)
 
@@ -106,8 +119,9 @@ class JudgeLoop:
             for reviewer, lane in self._lanes.items():
                 taken += await lane.fill()
                 self._metrics.under_way.labels(reviewer.value).set(lane.active)
-            if time.monotonic() - self._told_at > TELL_EVERY_S:
-                self._told_at = time.monotonic()
+            states = [lane.caller.circuit_state.state for lane in self._lanes.values()]
+            if states != self._told or time.monotonic() - self._told_at > TELL_EVERY_S:
+                self._told, self._told_at = states, time.monotonic()
                 await asyncio.to_thread(self._tell)
         except AssayError as error:
             self._metrics.ticks.labels("failed").inc()

@@ -1,0 +1,199 @@
+"""A language model at an OpenAI-compatible endpoint: one call within a hard limit, its answer read or its failure named."""
+
+import asyncio
+import email.utils
+import json
+import logging
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import httpcore2
+import httpx2
+import openai
+from pydantic import SecretStr
+
+from service.core.reviewing.judge import Generator, Judge
+from workers.dialling import AddressRefusedError, Resolve, system_addresses
+from workers.judge.chat import ChatFailedError, ChatReply, ChatRequest, FailureKind
+from workers.judge.network import AnswerTooLargeError, CheckedNetwork, CheckedTransport
+
+UNAUTHORISED, NOT_FOUND, RATE_LIMITED = (401, 403), 404, 429
+SERVER_ERRORS = 500
+# A gateway gave up on what stood behind it, which may well have gone on.
+GATEWAY_TIMEOUTS = (504, 524)
+OPTIONAL = ("response_format", "logprobs", "seed", "temperature")  # what a server may not know
+# What the network raises goes through both libraries as it is.
+LOST = (
+    AddressRefusedError,
+    AnswerTooLargeError,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.TimeoutException,
+    httpx2.HTTPError,
+)
+NO_KEY = "none"  # what servers without keys are sent: the library wants one
+
+
+class EndpointChat:
+    """Calls one endpoint. What it refuses to read is left out from then on."""
+
+    def __init__(self, model: Judge | Generator, key: SecretStr | None, resolve: Resolve = system_addresses) -> None:
+        """Connects to nothing yet. `key`: sent as a bearer token."""
+        if model.address is None or model.url is None:
+            raise ValueError("the model has no endpoint")
+        for name in ("openai", "httpx2", "httpcore2"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # below it they log what is sent
+        network = CheckedNetwork(allow_private=model.allow_private, resolve=resolve)
+        self._model = model
+        self._schema_wanted = isinstance(model, Judge) and model.json_schema != "off"
+        self._may_drop = not (isinstance(model, Judge) and model.json_schema == "on")
+        self._dropped: set[str] = set()
+        self._limit_name = "max_tokens"
+        self._http = httpx2.AsyncClient(
+            transport=CheckedTransport(network, model.concurrency),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=None,
+        )
+        self._client = openai.AsyncOpenAI(
+            api_key=key.get_secret_value() if key else NO_KEY,
+            organization="",  # not what the environment says
+            project="",
+            base_url=model.url,
+            max_retries=0,
+            http_client=self._http,
+        )
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """The reply, within the hard limit. Raises ChatFailedError."""
+        try:
+            async with asyncio.timeout(self._model.timeout_s):
+                return await self._complete(request)
+        except TimeoutError:
+            raise ChatFailedError(FailureKind.TIMED_OUT) from None
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._http.aclose()
+
+    async def _complete(self, request: ChatRequest) -> ChatReply:
+        while True:
+            body = self._body(request)
+            try:
+                raw = await self._client.chat.completions.with_raw_response.create(**body)
+            except openai.APIStatusError as error:
+                if self._adapt(error, body):
+                    continue  # refused before anything was generated: nothing was charged
+                raise _refused(error) from None
+            except openai.APIConnectionError as error:
+                raise ChatFailedError(_lost(error.__cause__)) from None
+            except LOST as error:
+                raise ChatFailedError(_lost(error)) from None
+            except openai.APIResponseValidationError:
+                raise ChatFailedError(FailureKind.MALFORMED) from None
+            return _read(raw.http_response)
+
+    def _body(self, request: ChatRequest) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._model.model or "",
+            "messages": [{"role": each.role, "content": each.content} for each in request.messages],
+            self._limit_name: request.max_output_tokens,
+            "temperature": request.temperature,
+        }
+        if request.seed is not None:
+            body["seed"] = request.seed
+        if request.logprobs:
+            body["logprobs"] = True
+        if request.schema is not None and self._schema_wanted:
+            form = {"name": "verdicts", "strict": True, "schema": request.schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
+        return {name: value for name, value in body.items() if name not in self._dropped}
+
+    def _adapt(self, error: openai.APIStatusError, body: Mapping[str, Any]) -> bool:
+        """Whether the server refused something that it can do without; it is not sent again."""
+        if error.status_code not in {400, 422}:
+            return False
+        said = f"{getattr(error, 'param', '')} {error.message}".lower()
+        if self._limit_name == "max_tokens" and "max_tokens" in said and "max_completion_tokens" in said:
+            self._limit_name = "max_completion_tokens"  # what newer models call it
+            return True
+        names = [name for name in OPTIONAL if name in body and (name != "response_format" or self._may_drop)]
+        named = [name for name in names if name in said or (name == "response_format" and "json_schema" in said)]
+        # Some servers do not name what they do not know: then the schema is what is least often known.
+        dropped = named[:1] or [name for name in names if name == "response_format"]
+        self._dropped.update(dropped)
+        return bool(dropped)
+
+
+def _refused(error: openai.APIStatusError) -> ChatFailedError:
+    status = error.status_code
+    if status in UNAUTHORISED:
+        return ChatFailedError(FailureKind.UNAUTHORISED)
+    if status == NOT_FOUND:
+        return ChatFailedError(FailureKind.MODEL_UNKNOWN)
+    if status == RATE_LIMITED:
+        return ChatFailedError(FailureKind.RATE_LIMITED, _retry_after(error.response.headers.get("retry-after")))
+    if status in GATEWAY_TIMEOUTS:
+        return ChatFailedError(FailureKind.CUT_OFF)
+    if status >= SERVER_ERRORS:
+        return ChatFailedError(FailureKind.SERVER_ERROR, _retry_after(error.response.headers.get("retry-after")))
+    return ChatFailedError(FailureKind.BAD_REQUEST)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds, from a number or a date of HTTP; None where it says neither."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = email.utils.parsedate_to_datetime(value)
+        except (ValueError, TypeError):
+            return None
+        seconds = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _lost(cause: BaseException | None) -> FailureKind:
+    match cause:
+        case AddressRefusedError():
+            return FailureKind.ADDRESS_REFUSED
+        case AnswerTooLargeError():
+            return FailureKind.TOO_LARGE
+        case httpcore2.ConnectError() | httpcore2.ConnectTimeout() | httpcore2.PoolTimeout():
+            return FailureKind.UNREACHABLE
+        case _:
+            return FailureKind.CUT_OFF
+
+
+def _read(response: httpx2.Response) -> ChatReply:
+    """What a completion says. Raises ChatFailedError where it is none."""
+    try:
+        answer = json.loads(response.content)
+        choice = answer["choices"][0]
+        message, usage = choice["message"], answer.get("usage") or {}
+        text = message.get("content")
+        return ChatReply(
+            text=text if isinstance(text, str) else "",
+            input_tokens=_tokens(usage.get("prompt_tokens")),
+            output_tokens=_tokens(usage.get("completion_tokens")),
+            likelihood=_likelihood(choice.get("logprobs")),
+            cut=choice.get("finish_reason") == "length",
+        )
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        raise ChatFailedError(FailureKind.MALFORMED) from None
+
+
+def _tokens(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40 else None
+
+
+def _likelihood(logprobs: object) -> float | None:
+    tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
+    if not isinstance(tokens, list) or not tokens:
+        return None
+    values = [float(each["logprob"]) for each in tokens]
+    return min(0.0, sum(values) / len(values)) if all(map(math.isfinite, values)) else None
