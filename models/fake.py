@@ -21,8 +21,11 @@ from collections.abc import Callable, Mapping, Sequence
 from models.aggregate import judge_response
 from models.calibrate import BALANCED, Threshold
 from models.claims import Claim, ClaimKind, claims_version, split_claims
+from models.consistency import semantic_entropy
 from models.types import (
+    Assessed,
     ClaimResult,
+    Consistent,
     Evidence,
     Item,
     ModelError,
@@ -74,13 +77,24 @@ class FakeScorer:
         """`fake`, and nothing else."""
         return {"backend": "fake"}
 
+    @property
+    def consistency_fingerprint(self) -> str:
+        """Digest of the rules."""
+        return hashlib.sha256(f"fake consistency {_VERSION} {claims_version()}".encode()).hexdigest()
+
     def score(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Outcome]:
         """One outcome per item, in order; calls `progress` after each. Raises ModelError where an item says so."""
-        outcomes: list[Outcome] = []
+        return [assessed.outcome for assessed in self.assess(items, progress)]
+
+    def assess(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Assessed]:
+        """The same, with what the alternative responses say: a claim's score is the share of them that lack most of it."""
+        assessed: list[Assessed] = []
         for item in items:
-            outcomes.append(self._obey(item) or self._score(item))
+            unscored = self._obey(item)
+            compared = unscored if unscored and item.samples else _compare(item)
+            assessed.append(Assessed(outcome=unscored or self._score(item), consistency=compared))
             progress()
-        return outcomes
+        return assessed
 
     def _obey(self, item: Item) -> Unscored | None:
         """Does what the item's directives say."""
@@ -115,7 +129,42 @@ class FakeScorer:
         return judge_response(results, self._threshold, checked)
 
 
-def _claim(item: Item, claim: Claim, known: set[str]) -> ClaimResult:
+def _compare(item: Item) -> Consistent | NotApplicable | None:
+    if not item.samples:
+        return None
+    claims = split_claims(_DIRECTIVE.sub(lambda match: " " * len(match[0]), item.response))
+    if not any(claim.kind is ClaimKind.CHECKABLE for claim in claims):
+        return NotApplicable(reason=NotApplicableReason.NO_CLAIMS)
+    known = [_words(each.text) for each in item.samples]
+    results = []
+    for claim in claims:
+        lacking = [_claim(item, claim, words, evidence=False).score or 0.0 for words in known]
+        share = sum(score >= BALANCED for score in lacking) / len(known)
+        checked = claim.kind is ClaimKind.CHECKABLE
+        verdict = Verdict.SUPPORTED if share < BALANCED else Verdict.CONTRADICTED
+        results.append(
+            ClaimResult(
+                start=claim.start,
+                end=claim.end,
+                text=item.response[claim.start : claim.end],
+                verdict=verdict if checked else Verdict.NOT_CHECKABLE,
+                score=share if checked else None,
+                probability=None,
+                evidence=None,
+            )
+        )
+    meanings = [frozenset(_words(text)) for text in (item.response, *(each.text for each in item.samples))]
+    places = [meanings.index(meaning) for meaning in meanings]
+    return Consistent(
+        scored=judge_response(results, BALANCED, 0),
+        entropy=semantic_entropy(places, [each.likelihood for each in item.samples]),
+        clusters=len(set(places)),
+        samples=len(item.samples),
+        pairs=0,
+    )
+
+
+def _claim(item: Item, claim: Claim, known: set[str], *, evidence: bool = True) -> ClaimResult:
     words = {word for word in _words(claim.text) if f" {word} " not in _FUNCTION_WORDS}
     checked = claim.kind is ClaimKind.CHECKABLE
     missing = len(words - known) / len(words) if words else 0.0
@@ -127,7 +176,7 @@ def _claim(item: Item, claim: Claim, known: set[str]) -> ClaimResult:
         verdict=verdict if checked else Verdict.NOT_CHECKABLE,
         score=missing if checked else None,
         probability=Probability(entailment=1 - missing, neutral=missing, contradiction=0.0) if checked else None,
-        evidence=_evidence(item, words) if checked else None,
+        evidence=_evidence(item, words) if checked and evidence else None,
     )
 
 

@@ -4,11 +4,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from models.aggregate import AGGREGATION_VERSION, judge_claim, judge_response
 from models.calibrate import Calibration, Threshold
 from models.claims import claims_version
+from models.comparison import WINDOWS, Comparison, plan_comparison
+from models.consistency import CONSISTENCY_VERSION
 from models.language import check_languages, language_version
 from models.limits import Limits
 from models.numbers import NUMBERS_VERSION
@@ -18,7 +20,9 @@ from models.phrases import FUNCTION_WORDS
 from models.scan import ClaimScan, ItemScan, Reader
 from models.tokens import Encoder
 from models.types import (
+    Assessed,
     ClaimResult,
+    Consistent,
     Evidence,
     Item,
     NliBackend,
@@ -32,6 +36,15 @@ from models.types import (
 from models.windows import WINDOWS_VERSION
 
 _Planned = Plan | NotApplicable | Unscored
+_Compared = Consistent | NotApplicable | Unscored | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Both:
+    """What is to be read of an item: beside its contexts, and beside its alternative responses."""
+
+    plan: _Planned
+    comparison: Comparison | NotApplicable | Unscored | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,12 +108,22 @@ class NliScorer:
         return self._fingerprint
 
     @property
+    def consistency_fingerprint(self) -> str:
+        """SHA-256 over weights, tokenizer, splitter, languages, windows and the rules of comparison; no threshold."""
+        return _consistency_fingerprint(self._parts)
+
+    @property
     def attributes(self) -> Mapping[str, str]:
         """The backend's."""
         return self._parts.backend.attributes
 
     def score(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Outcome]:
-        """One outcome per item, in order; calls `progress` whenever a batch was done.
+        """One outcome per item, in order: that of `assess`, without what alternative responses say."""
+        bare = [replace(item, samples=()) for item in items]
+        return [assessed.outcome for assessed in self.assess(bare, progress)]
+
+    def assess(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Assessed]:
+        """What is made of each item, in order; calls `progress` whenever a batch was done.
 
         Pairs that recur, within an item or between items, are read once. Items whose pairs the model answers with NaN
         or infinity are unscored; the others are not touched by it. Raises ModelError when the model cannot be run.
@@ -113,20 +136,44 @@ class NliScorer:
             languages=frozenset(self._parts.languages),
             progress=progress,
         )
+
+        def plan(item: Item) -> _Both:
+            compared = plan_comparison(planner, self._parts.encoder, self._parts.limits, item)
+            return _Both(plan=planner.plan(item), comparison=compared)
+
+        return [assessed for group, plans in _ahead(groups, plan) for assessed in self._assess(group, plans, progress)]
+
+    def _assess(self, items: Sequence[Item], plans: Sequence[_Both], progress: Callable[[], None]) -> list[Assessed]:
+        scans = {index: _scan(both.plan) for index, both in enumerate(plans) if isinstance(both.plan, Plan)}
+        comparisons = [both.comparison for both in plans if isinstance(both.comparison, Comparison)]
+        try:
+            self._reader.read(list(scans.values()), progress, comparisons)
+        except NotFiniteError:
+            return [
+                Assessed(
+                    outcome=self._alone(item, both.plan, progress),
+                    consistency=self._compare_alone(both, progress),
+                )
+                for item, both in zip(items, plans, strict=True)
+            ]
         return [
-            outcome for group, plans in _ahead(groups, planner.plan) for outcome in self._score(group, plans, progress)
+            Assessed(
+                outcome=self._outcome(item, both.plan, scans[index]) if isinstance(both.plan, Plan) else both.plan,
+                consistency=_compared(both.comparison),
+            )
+            for index, (item, both) in enumerate(zip(items, plans, strict=True))
         ]
 
-    def _score(self, items: Sequence[Item], plans: Sequence[_Planned], progress: Callable[[], None]) -> list[Outcome]:
-        scans = {index: _scan(plan) for index, plan in enumerate(plans) if isinstance(plan, Plan)}
+    def _compare_alone(self, both: _Both, progress: Callable[[], None]) -> _Compared:
+        """What alternative responses say of an item whose call met a NaN, its own or a neighbour's."""
+        if not isinstance(both.comparison, Comparison):
+            return both.comparison
+        again = both.comparison.anew()
         try:
-            self._reader.read(list(scans.values()), progress)
+            self._reader.read([], progress, [again])
         except NotFiniteError:
-            return [self._alone(item, plan, progress) for item, plan in zip(items, plans, strict=True)]
-        return [
-            self._outcome(item, plan, scans[index]) if isinstance(plan, Plan) else plan
-            for index, (item, plan) in enumerate(zip(items, plans, strict=True))
-        ]
+            return Unscored(reason=UnscoredReason.NOT_FINITE)
+        return again.result()
 
     def _alone(self, item: Item, plan: _Planned, progress: Callable[[], None]) -> Outcome:
         """The outcome of one item whose call met a NaN, its own or a neighbour's."""
@@ -171,9 +218,13 @@ class NliScorer:
         )
 
 
+def _compared(comparison: Comparison | NotApplicable | Unscored | None) -> _Compared:
+    return comparison.result() if isinstance(comparison, Comparison) else comparison
+
+
 def _ahead(
-    groups: Sequence[Sequence[Item]], plan: Callable[[Item], _Planned]
-) -> Iterator[tuple[Sequence[Item], list[_Planned]]]:
+    groups: Sequence[Sequence[Item]], plan: Callable[[Item], _Both]
+) -> Iterator[tuple[Sequence[Item], list[_Both]]]:
     """Each group with its plans; those of the next are made while the caller reads this one."""
     if len(groups) < 2:  # noqa: PLR2004 - there is no next one
         yield from ((group, _plan_all(plan, group)) for group in groups)
@@ -186,7 +237,7 @@ def _ahead(
             yield group, plans
 
 
-def _plan_all(plan: Callable[[Item], _Planned], items: Sequence[Item]) -> list[_Planned]:
+def _plan_all(plan: Callable[[Item], _Both], items: Sequence[Item]) -> list[_Both]:
     return [plan(item) for item in items]
 
 
@@ -203,6 +254,21 @@ def _evidence(item: Item, reading: Reading) -> Evidence:
     return Evidence(
         context_id=context.id, context_index=reading.context_index, start=start, end=start + len(text), text=text
     )
+
+
+def _consistency_fingerprint(parts: NliParts) -> str:
+    described = {
+        "scorer": "consistency",
+        "weights": parts.weights_digest,
+        "tokenizer": parts.encoder.digest,
+        "claims": claims_version(),
+        "windows": [WINDOWS_VERSION, READING_VERSION, WINDOWS],
+        "rules": CONSISTENCY_VERSION,
+        "languages": sorted(set(parts.languages)),
+        "language": language_version(),
+        "limits": asdict(parts.limits),
+    }
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 def _fingerprint(parts: NliParts, threshold: float) -> str:

@@ -7,9 +7,11 @@ depend on its company (models/batching.py).
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from models.aggregate import ceiling
 from models.calibrate import Calibration
+from models.comparison import Comparison
 from models.pair_cache import PairCache, PairKey
 from models.pairs import PlannedClaim
 from models.tokens import Encoder
@@ -88,11 +90,20 @@ class Reader:
     exhaustive: bool  # read every window, whatever the first ones say
     max_pairs: int  # that one item may need
 
-    def read(self, items: Sequence[ItemScan], progress: Callable[[], None]) -> None:
-        """Reads until every claim of every item is settled or its item is given up. Raises NotFiniteError."""
+    def read(
+        self, items: Sequence[ItemScan], progress: Callable[[], None], comparisons: Sequence[Comparison] = ()
+    ) -> None:
+        """Reads until every claim of every item is settled or its item is given up, and every comparison is made.
+
+        What comparisons need is read in the same batches. Raises NotFiniteError.
+        """
         known: dict[PairKey, Probability] = {}
         look = _FIRST_LOOK
-        while claims := [(item, claim) for item in items for claim in item.open]:
+        while True:
+            claims = [(item, claim) for item in items for claim in item.open]
+            compared = [(each, keys) for each in comparisons if (keys := each.next_keys())]
+            if not claims and not compared:
+                return
             left = {id(item): self.max_pairs + 1 - item.pairs for item in items}
             asked = []
             for item, claim in claims:
@@ -100,7 +111,10 @@ class Reader:
                 keys = claim.next_keys(min(look, left[id(item)]))
                 left[id(item)] -= len(keys)
                 asked.append((claim, keys))
-            self._learn((key for _, keys in asked for key in keys), known, progress)
+            wanted = chain((keys for _, keys in asked), (keys for _, keys in compared))
+            self._learn((key for keys in wanted for key in keys), known, progress)
+            for each, keys in compared:
+                each.take([known[key] for key in keys])
             for claim, keys in asked:
                 claim.take((known[key] for key in keys), self.calibration, exhaustive=self.exhaustive)
             for item in items:

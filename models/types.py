@@ -216,8 +216,15 @@ class Scorer(Protocol):
     def attributes(self) -> Mapping[str, str]:
         """What is kept beside the fingerprint: backend, processor features."""
 
+    @property
+    def consistency_fingerprint(self) -> str:
+        """Likewise of what changes the comparison with alternative responses."""
+
     def score(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Outcome]:
         """One outcome per item, in order; calls `progress` whenever a batch was done."""
+
+    def assess(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Assessed]:
+        """The same, with what the alternative responses of those items say that have some."""
 
 
 class ModelError(Exception):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select
 
-from models.types import Item, NotApplicable, NotApplicableReason, Outcome, Unscored, UnscoredReason, Verdict
+from models.types import Assessed, Item, NotApplicable, NotApplicableReason, Outcome, Unscored, UnscoredReason, Verdict
 from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import StoreUnavailableError
@@ -229,8 +229,8 @@ class TestFailures:
         store(database, new_sample("a"), new_sample("b"))
 
         class Short(ToldScorer):
-            def score(self, _items: object, _progress: object) -> list[Outcome]:
-                return [scored()]
+            def assess(self, _items: object, _progress: object) -> list[Assessed]:
+                return [Assessed(outcome=scored(), consistency=None)]
 
         worker = Worker(database, Short(), replace(LIMITS, lease_s=0.1))
 

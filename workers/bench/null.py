@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from models.types import Item, Outcome
+from models.types import Assessed, Item, Outcome
 from service.core.db import Database
 from service.core.metrics import WorkerMetrics
 from service.core.store.taking import TakeLimits
@@ -19,6 +19,7 @@ class NullScorer:
 
     name = "null"
     fingerprint = "0" * 64
+    consistency_fingerprint = "0" * 64
     attributes: Mapping[str, str] = {"backend": "null"}
 
     def __init__(self, outcome: Outcome, meanwhile: Callable[[int], None]) -> None:
@@ -42,6 +43,10 @@ class NullScorer:
         progress()
         self._answered_at = time.perf_counter()
         return [self._outcome] * len(items)
+
+    def assess(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Assessed]:
+        """The same."""
+        return [Assessed(outcome=outcome, consistency=None) for outcome in self.score(items, progress)]
 
 
 def make_pipeline(database: Database, scorer: NullScorer, progress: Progress) -> Pipeline:

@@ -32,7 +32,7 @@ MakeLanes = Callable[[Policy], Mapping[Reviewer, Lane]]
 class JudgeLoop:
     """Runs in a thread of its own; `drain`, the doorbell's job, only wakes it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that it drives
         self,
         *,
         database: Database,
@@ -119,7 +119,7 @@ class JudgeLoop:
             for reviewer, lane in self._lanes.items():
                 taken += await lane.fill()
                 self._metrics.under_way.labels(reviewer.value).set(lane.active)
-            states = [lane.caller.circuit_state.state for lane in self._lanes.values()]
+            states: list[str] = [lane.caller.circuit_state.state for lane in self._lanes.values()]
             if states != self._told or time.monotonic() - self._told_at > TELL_EVERY_S:
                 self._told, self._told_at = states, time.monotonic()
                 await asyncio.to_thread(self._tell)

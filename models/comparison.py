@@ -1,0 +1,193 @@
+"""The comparison: a response beside alternative responses to the same question, pair by pair of an NLI model.
+
+Each claim of the response is read beside the windows of each alternative that are most relevant to it, and whole answers
+beside each other, both ways, to find those that mean the same. What is the same to the letter is never read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from models.aggregate import judge_response
+from models.consistency import FLAGGED_FROM, contradiction, disagreement, entails, semantic_entropy
+from models.limits import Limits
+from models.pair_cache import PairKey
+from models.pairs import Plan, PlannedClaim, Planner
+from models.phrases import plain
+from models.tokens import Encoder, pack
+from models.types import (
+    Alternative,
+    ClaimResult,
+    Consistent,
+    Context,
+    Item,
+    NotApplicable,
+    NotApplicableReason,
+    Probability,
+    TokenIds,
+    Unscored,
+    UnscoredReason,
+    Verdict,
+)
+
+WINDOWS = 3  # of an alternative that are read beside a claim, the most relevant ones
+
+
+@dataclass(kw_only=True, slots=True)
+class Comparison:
+    """How far one item was compared."""
+
+    item: Item
+    claims: tuple[PlannedClaim, ...]
+    # Of each claim, for each alternative, the windows to read; none where it is there to the letter.
+    windows: tuple[tuple[tuple[TokenIds, ...], ...], ...]
+    texts: tuple[TokenIds, ...]  # of the distinct answers, as they are read whole; the response's first
+    answers: tuple[int, ...]  # of the response and each alternative its place among the distinct ones
+    begun: bool = False
+    read: int = 0
+    found: dict[PairKey, Probability] = field(default_factory=dict)
+    clusters: dict[int, int] = field(default_factory=dict)  # of distinct answers, those that have one
+
+    def anew(self) -> "Comparison":
+        """The same, with nothing read yet."""
+        return Comparison(
+            item=self.item, claims=self.claims, windows=self.windows, texts=self.texts, answers=self.answers
+        )
+
+    def next_keys(self) -> list[PairKey]:
+        """The pairs to read next; none when nothing is left."""
+        keys: list[PairKey] = []
+        if not self.begun:
+            keys += self._claim_keys()
+        if (leader := self._leader()) is not None:
+            keys += [key for other in self._open(leader) for key in self._both(leader, other)]
+        return keys
+
+    def take(self, answers: Sequence[Probability]) -> None:
+        """Takes the answers to the pairs that were asked for last, in their order."""
+        keys = self.next_keys()
+        self.found.update(zip(keys, answers, strict=True))
+        self.read += len(keys)
+        self.begun = True
+        while (leader := self._leader()) is not None:
+            others = self._open(leader)
+            if any(key not in self.found for other in others for key in self._both(leader, other)):
+                return
+            self.clusters[leader] = leader
+            for other in others:
+                if all(entails(self.found[key]) for key in self._both(leader, other)):
+                    self.clusters[other] = leader
+
+    def _claim_keys(self) -> list[PairKey]:
+        return [
+            (window, claim.ids)
+            for claim, alternatives in zip(self.claims, self.windows, strict=True)
+            for windows in alternatives
+            for window in windows
+        ]
+
+    def _leader(self) -> int | None:
+        """The first answer without a meaning: others are held against it, as against the first of each cluster."""
+        return next((place for place in range(len(self.texts)) if place not in self.clusters), None)
+
+    def _open(self, leader: int) -> list[int]:
+        return [place for place in range(leader + 1, len(self.texts)) if place not in self.clusters]
+
+    def _both(self, one: int, other: int) -> tuple[PairKey, PairKey]:
+        return (self.texts[one], self.texts[other]), (self.texts[other], self.texts[one])
+
+    def result(self) -> Consistent:
+        """What came out, once nothing is left to read."""
+        results = [self._claim(claim, windows) for claim, windows in zip(self.claims, self.windows, strict=True)]
+        meanings = [self.clusters[place] for place in self.answers]
+        return Consistent(
+            scored=judge_response(results, FLAGGED_FROM, self.read),
+            entropy=semantic_entropy(meanings, [each.likelihood for each in self.item.samples]),
+            clusters=len(set(meanings)),
+            samples=len(self.item.samples),
+            pairs=self.read,
+        )
+
+    def _claim(self, planned: PlannedClaim, alternatives: tuple[tuple[TokenIds, ...], ...]) -> ClaimResult:
+        claim, score, verdict = planned.claim, None, Verdict.NOT_CHECKABLE
+        if planned.ids:
+            found = [[self.found[window, planned.ids] for window in windows] for windows in alternatives]
+            score = sum(disagreement(read) if read else 0.0 for read in found) / len(found)
+            contradicted = any(
+                contradiction(each) > max(each.entailment, each.neutral or 0.0) for read in found for each in read
+            )
+            against = Verdict.CONTRADICTED if contradicted else Verdict.UNSUPPORTED
+            verdict = Verdict.SUPPORTED if score < FLAGGED_FROM else against
+        return ClaimResult(
+            start=claim.start,
+            end=claim.end,
+            text=claim.text,
+            verdict=verdict,
+            score=score,
+            probability=None,
+            evidence=None,
+        )
+
+
+def plan_comparison(
+    planner: Planner, encoder: Encoder, limits: Limits, item: Item
+) -> Comparison | NotApplicable | Unscored | None:
+    """What is to be read of an item with alternatives, or why nothing is; None where it has none.
+
+    At most claims x alternatives x WINDOWS + n (n - 1) pairs for n distinct answers; beyond the limits it is unscored.
+    """
+    alternatives = tuple(each for each in item.samples if each.text.strip())
+    if not alternatives:
+        return None
+    item = replace(item, samples=alternatives)
+    plans = []
+    for each in alternatives:
+        alone = Item(response=item.response, contexts=(Context(id="0", text=each.text),))
+        plan = planner.plan(alone)
+        if isinstance(plan, NotApplicable) and plan.reason is NotApplicableReason.NO_CONTEXT:
+            return Unscored(reason=UnscoredReason.LANGUAGE)  # it holds nothing that the tokenizer reads
+        if not isinstance(plan, Plan):
+            return plan
+        plans.append(plan)
+    claims = plans[0].claims
+    windows = tuple(
+        tuple(_windows(plan.claims[place], each) for plan, each in zip(plans, alternatives, strict=True))
+        for place in range(len(claims))
+    )
+    texts, answers = _whole(encoder, limits, item)
+    pairs = sum(len(read) for row in windows for read in row) + len(texts) * (len(texts) - 1)
+    if pairs > limits.max_pairs:
+        return Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
+    return Comparison(item=item, claims=claims, windows=windows, texts=texts, answers=answers)
+
+
+def _windows(planned: PlannedClaim, alternative: Alternative) -> tuple[TokenIds, ...]:
+    if not planned.ids or _same_words(planned.claim.text) in _same_words(alternative.text):
+        return ()
+    return tuple(reading.ids for reading in planned.readings[:WINDOWS])
+
+
+def _same_words(text: str) -> str:
+    """The text as far as it matters for being the same to the letter: not its case, spaces or markup."""
+    return f" {' '.join(plain(text).casefold().split())} "
+
+
+def _whole(encoder: Encoder, limits: Limits, item: Item) -> tuple[tuple[TokenIds, ...], tuple[int, ...]]:
+    """The distinct answers as they are read whole, and which one the response and each alternative is.
+
+    Each gets half of the model's input; with the question before it where both fit, else alone, and what is longer is cut
+    at its end.
+    """
+    room = (limits.max_length - encoder.specials) // 2
+    question = encoder.encode(item.question).ids if item.question else []
+    places: dict[str, int] = {}
+    texts: list[TokenIds] = []
+    answers: list[int] = []
+    for text in (item.response, *(each.text for each in item.samples)):
+        key = _same_words(text)
+        if key not in places:
+            places[key] = len(texts)
+            ids = encoder.encode(text.strip()).ids
+            fits = len(question) + len(ids) <= room
+            texts.append(pack([*question, *ids] if fits else ids[:room]))
+        answers.append(places[key])
+    return tuple(texts), tuple(answers)
