@@ -68,6 +68,10 @@ class Comparison:
         self.found.update(zip(keys, answers, strict=True))
         self.read += len(keys)
         self.begun = True
+        self._cluster()
+
+    def _cluster(self) -> None:
+        """Gives meanings to answers, as far as what was read tells them."""
         while (leader := self._leader()) is not None:
             others = self._open(leader)
             if any(key not in self.found for other in others for key in self._both(leader, other)):
@@ -97,6 +101,7 @@ class Comparison:
 
     def result(self) -> Consistent:
         """What came out, once nothing is left to read."""
+        self._cluster()  # of answers that are all the same nothing was read
         results = [self._claim(claim, windows) for claim, windows in zip(self.claims, self.windows, strict=True)]
         meanings = [self.clusters[place] for place in self.answers]
         return Consistent(

@@ -67,5 +67,7 @@ def semantic_entropy(clusters: Sequence[int], likelihoods: Sequence[float | None
     ]
     if len(shares) == 1:
         return 0.0
+    if len(shares) == len(counted) and len(set(weights)) == 1:
+        return 1.0  # exactly, whatever logarithms round to
     entropy = -sum(share * math.log(share) for share in shares if share > 0)
     return min(1.0, entropy / math.log(len(counted)))

@@ -212,12 +212,12 @@ def _max_length(model: Any, chat: ChatEncoder) -> int:
 
 
 def _bytes_per_token(model: Any) -> int:
-    """What the keys and values of one token take: one of each in every layer. More than so where layers share them."""
+    """What the keys and values of one token take, one of each in every layer. More than so where layers share them."""
     config = model.config.get_text_config()
-    heads = int(config.num_attention_heads)
-    kept = int(getattr(config, "num_key_value_heads", None) or heads)
-    width = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
-    return 2 * int(config.num_hidden_layers) * kept * width * int(torch.finfo(model.dtype).bits // 8)
+    heads = getattr(config, "num_attention_heads", None) or 1  # a model that has none is refused when it is tried
+    kept = getattr(config, "num_key_value_heads", None) or heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return int(2 * config.num_hidden_layers * kept * width * model.dtype.itemsize)
 
 
 def _cache_bytes(model: Any) -> int:

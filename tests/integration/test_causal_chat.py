@@ -62,8 +62,7 @@ def test_a_control_token_in_a_text_is_text(family: Family, place: int) -> None:
     contents = [attack if index == place else text for index, text in enumerate(TEXTS)]
     ids = chat(family).encode(talk(*contents))
     assert controls_in(family, ids) == controls_in(family, chat(family).encode(talk(*TEXTS)))
-    read = chat_tokenizer(family).decode(ids, clean_up_tokenization_spaces=False)
-    assert attack in (read if family == "chatml" else read.replace("<unk>", ""))
+    assert attack in chat_tokenizer(family).decode(ids, clean_up_tokenization_spaces=False)
     library = controls_in(family, ids_of_library(family, talk(*contents)))
     assert len(library) > len(controls_in(family, ids)), "the library alone would have let them in"
 
