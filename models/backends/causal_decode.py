@@ -99,9 +99,9 @@ class Decoder:
             **placed,
             **self._last_only,
         )
-        batch.cache = out.past_key_values
+        batch.cache = getattr(out, "past_key_values", None)
         if batch.cache is None:
-            raise TypeError("it keeps no keys and values: it is no causal transformer")
+            raise TypeError("it keeps no keys and values, so that it is no causal transformer")
         return out.logits[:, -1, :].float()
 
     def _take(self, replies: Sequence[Reply], fetched: Sequence[Sequence[float]]) -> None:

@@ -47,9 +47,8 @@ class GuardedTokenizer:
             raise ModelError(
                 f"the tokenizer of {name} cannot be guarded against control tokens in texts ({error}): choose another model"
             ) from error
-        # A name that is new to the vocabulary gets the next free id, which need not be the token's own.
-        places = ((self._guarded.token_to_id(renamed.get(content, content)), token) for content, token in ids.items())
-        self._own = {place: token for place, token in places if place != token}
+        if any(self._guarded.token_to_id(renamed.get(content, content)) != token for content, token in ids.items()):
+            raise ModelError(f"the tokenizer of {name} numbers its control tokens by their names: choose another model")
         self._counted = frozenset(self._names) - silent
 
     @property
@@ -78,8 +77,6 @@ class GuardedTokenizer:
         Raises ModelError where it holds other than so many control tokens: somebody else's became one.
         """
         ids: list[int] = self._guarded.encode(text, add_special_tokens=False).ids
-        if self._own:
-            ids = [self._own.get(token, token) for token in ids]
         if sum(token in self._counted for token in ids) != controls:
             raise ModelError(
                 f"the tokenizer of {self._name} makes control tokens of ordinary text: choose another model"

@@ -191,6 +191,11 @@ def _load(found: Checkpoint, dtype: torch.dtype) -> Any:
             f"the weights of {found.name} lack {', '.join(lacking[:3])}: it was not trained to write text; choose an "
             "instruction-tuned causal language model"
         )
+    if getattr(model, "_is_stateful", False):
+        raise ModelError(
+            f"{found.name} keeps a state beside keys and values, which padding would change, so that replies would follow "
+            "from their company: choose a model of attention alone"
+        )
     return model.eval()
 
 

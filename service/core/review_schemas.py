@@ -18,8 +18,8 @@ class ReviewClaimAnswer(BaseModel):
     evidence: EvidenceAnswer | None  # what a judge quoted, found in the context to the letter
 
 
-class ReviewAnswer(BaseModel):
-    """What a further scorer made of a sample. A failure is a state with a reason; then there is no score."""
+class TimelessReviewAnswer(BaseModel):
+    """What a further scorer made of a response. A failure is a state with a reason; then there is no score."""
 
     reviewer: str  # judge, consistency
     why: str  # band, floor, sent, drawn
@@ -40,6 +40,11 @@ class ReviewAnswer(BaseModel):
     cost: float  # of its calls, in the policy's currency; at most, where a call was lost
     attributes: dict[str, str]
     transcript: list[dict[str, str]] | None  # of a judge that could not be understood, cut
+
+
+class ReviewAnswer(TimelessReviewAnswer):
+    """One review of a sample."""
+
     created_at: datetime
     finished_at: datetime | None
 

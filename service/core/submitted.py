@@ -27,4 +27,9 @@ def estimated_tokens(submission: Submission) -> int:
     """Tokens of all its pairs, roughly."""
     of_contexts = sum(len(context.text) for context in submission.contexts)
     claims = 1 + len(submission.response) // CHARS_PER_CLAIM
-    return min((of_contexts // CHARS_PER_TOKEN + 64) * claims, 2**31 - 1)
+    tokens = (of_contexts // CHARS_PER_TOKEN + 64) * claims
+    # Alternative responses: each beside every claim, and whole answers beside each other both ways.
+    answers = [len(submission.response), *map(len, submission.samples)]
+    tokens += sum(length // CHARS_PER_TOKEN + 64 for length in answers[1:]) * claims
+    tokens += 2 * sum(length // CHARS_PER_TOKEN for length in answers) * (len(answers) - 1)
+    return min(tokens, 2**31 - 1)

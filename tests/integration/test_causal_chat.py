@@ -99,8 +99,8 @@ def test_merges_lead_to_no_control_token() -> None:
     assert guard.encode(ours + "a<e>", guard.count(ours)) == [5, 4, 5, 3, 2]
 
 
-def test_ids_beyond_the_vocabulary_keep_their_numbers() -> None:
-    """A token with an id that the copy would number otherwise keeps its own."""
+def test_added_tokens_keep_their_numbers() -> None:
+    """A token beyond the vocabulary, or one that is a piece of it too, has the same id under its secret name."""
     described = tokenizers.Tokenizer(models.BPE(vocab={"a": 0, "b": 1, "c": 2}, merges=[]))
     described.add_special_tokens(["<x>", "a"])
     guard = GuardedTokenizer(described, "tiny")

@@ -36,14 +36,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[Family, Path]:
 
 
 @pytest.fixture(scope="module")
-def loaded(folders: dict[Family, Path]) -> dict[Family, CausalModel]:
-    return {family: load_causal(str(folder), "", 1) for family, folder in folders.items()}
-
-
-@pytest.fixture(autouse=True)
-def _same_threads() -> Iterator[None]:
+def loaded(folders: dict[Family, Path]) -> Iterator[dict[Family, CausalModel]]:
     threads = torch.get_num_threads()
-    yield
+    yield {family: load_causal(str(folder), "", 1) for family, folder in folders.items()}
     torch.set_num_threads(threads)
 
 
@@ -153,10 +148,10 @@ def test_global_generators_are_left_alone(loaded: dict[Family, CausalModel]) -> 
     """Drawing neither reads nor sets the generator that others use."""
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    seeded = words(say(loaded["chatml"], TALKS[:1], 20, 1.0, 3)
+    seeded = words(say(loaded["chatml"], TALKS[:1], 20, 1.0, 3))
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(6)
-    assert say(loaded["chatml"], TALKS[:1], 20, 1.0, 3) == seeded
+    assert words(say(loaded["chatml"], TALKS[:1], 20, 1.0, 3)) == seeded
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
@@ -266,9 +261,3 @@ def test_roles_that_are_refused_spoil_no_other(loaded: dict[Family, CausalModel]
     twice = [Line(role="user", content="a"), Line(role="system", content="b")]
     first, second = say(loaded["inst"], [TALKS[0], twice])
     assert (words([first]), type(second)) == (words(say(loaded["inst"], TALKS[:1])), ModelError)
-
-
-def test_replies_are_frozen(loaded: dict[Family, CausalModel]) -> None:
-    """What was said does not change."""
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        say(loaded["chatml"], TALKS[:1])[0].text = ""

@@ -24,6 +24,7 @@ ROWS: list[dict[str, Any]] = [
         "response": "The kettle is red. Whales sing.",
     },
     {"id": "b", "contexts": [{"id": "0", "text": " Tea. "}, "More tea 🫖."], "response": "More tea 🫖 for whales!"},
+    {"id": "f", "response": "Whales sing. Tea is hot.", "samples": ["Whales sing.", "Tea is cold.", "Whales sing."]},
     {"id": "c", "response": "Nothing to hold it against."},
     {"id": "d", "contexts": ["Tea."], "response": "[[fake:nan]] The tea."},
     {"id": "e", "context": "Tea.", "answer": "I cannot help with that.", "latency_ms": 3.5, "tags": {"a": "b"}},
@@ -46,6 +47,8 @@ def test_a_row_is_the_sample(start: Start, database: Database, tmp_path: Path, r
     (offline,) = answers(out)
     for score in sample["scores"]:
         score["created_at"] = None
+    for review in sample["reviews"]:
+        review["created_at"] = review["finished_at"] = None
     assert offline == sample | UNKNOWN_OFFLINE
 
 

@@ -15,9 +15,14 @@ from service.core.keys import DEFAULT_TENANT
 from service.core.policy import read_policy
 from service.core.review_schemas import JudgeAnswer
 from workers.commands.entry import explained, logged_settings, opened_database
+from workers.commands.judge_probe import judge_probe
+from workers.commands.judge_scripted import PASSED_ON, judge_scripted
+from workers.commands.money import money
 from workers.main import Parent
 
 judge_app = typer.Typer(no_args_is_help=True, help="The judge: a language model that gives a second verdict.")
+judge_app.command("probe")(judge_probe)
+judge_app.command("scripted", context_settings=PASSED_ON)(judge_scripted)
 
 
 @judge_app.command("worker")
@@ -85,9 +90,3 @@ def _who(answer: JudgeAnswer) -> str:
     limit = "" if answer.limit_today is None else f" of {money(answer.limit_today, answer.currency)}"
     told.append(f"Today's calls cost {money(answer.spent_today, answer.currency)}{limit} at most.")
     return " ".join(told)
-
-
-def money(amount: float, currency: str | None) -> str:
-    """An amount with its currency; small ones keep their digits."""
-    shown = f"{amount:,.2f}" if amount >= 1 or amount == 0 else f"{amount:.4g}"
-    return f"{shown} {currency}" if currency else shown

@@ -22,11 +22,11 @@ from service.core.store.reviews import (
 )
 from workers.judge.asking import Reviewed
 from workers.judge.calling import Caller, SpendLimitError
-from workers.judge.chat import ChatFailedError
+from workers.judge.chat import ChatFailedError, FailureKind
 from workers.judge.circuit import CircuitOpenError
 
 LEAST_DRAWN = 2  # alternative responses that say anything of consistency
-MARGIN_S = 30.0  # of a lease over the longest that a review may take
+MARGIN_S = 10.0  # of a lease over the longest that a review may take
 STORE_TRIES, STORE_REST_S = 20, 0.5
 
 Work = Callable[[TakenReview, float], Awaitable[Reviewed | list[dict[str, object]]]]
@@ -93,7 +93,9 @@ class Lane:
         except SpendLimitError:
             await self._end(row, Reviewed(outcome=ReviewReason.SPEND_LIMIT))
         except ChatFailedError as error:
-            await self._end(row, Reviewed(outcome=self._unavailable, failure=error.kind.value))
+            long = error.kind is FailureKind.INPUT_TOO_LONG
+            reason = ReviewReason.INPUT_TOO_LONG if long else self._unavailable
+            await self._end(row, Reviewed(outcome=reason, failure=error.kind.value))
         except TimeoutError:
             await self._end(row, Reviewed(outcome=self._unavailable, failure="timed_out"))
         except StoreUnavailableError:

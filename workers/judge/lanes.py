@@ -13,7 +13,7 @@ from service.core.review_tables import Reviewer
 from service.core.reviewing.judge import Generator, Judge, Spend
 from service.core.store.reviews import ReviewedBy
 from workers.judge.asking import Asking
-from workers.judge.calling import Caller
+from workers.judge.calling import LONGEST_REST_S, Caller
 from workers.judge.chat import Chat
 from workers.judge.circuit import Circuit
 from workers.judge.drawing import Drawing
@@ -21,7 +21,10 @@ from workers.judge.endpoint import EndpointChat
 from workers.judge.lane import Lane
 from workers.judge.ledger import DatabaseLedger
 
-BACKOFF_S = 90.0  # of a review, for rests between attempts
+
+def _limit_s(model: Judge | Generator, calls: int) -> float:
+    """The longest that so many calls, one after the other, may take with all their attempts."""
+    return calls * (model.attempts * model.timeout_s + (model.attempts - 1) * LONGEST_REST_S)
 
 
 def make_lanes(
@@ -64,7 +67,7 @@ def _judge(judge: Judge, spend: Spend | None, settings: Settings, database: Data
         caller=caller,
         by=ReviewedBy(fingerprint=fingerprint, attributes={"model": judge.named, "prompt": prompt.version}),
         concurrency=judge.concurrency,
-        limit_s=judge.timeout_s * judge.attempts * 2 * judge.votes + BACKOFF_S,
+        limit_s=_limit_s(judge, 2 * judge.votes),  # each may need a repair
         database=database,
         metrics=metrics,
     )
@@ -81,7 +84,7 @@ def _generator(
         caller=caller,
         by=ReviewedBy(fingerprint="", attributes={"model": generator.model or ""}),
         concurrency=generator.concurrency,
-        limit_s=generator.timeout_s * generator.attempts * generator.samples + BACKOFF_S,
+        limit_s=_limit_s(generator, generator.samples),
         database=database,
         metrics=metrics,
     )

@@ -9,15 +9,15 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from models.types import ClaimResult, Outcome, Scored
+from models.types import Assessed, ClaimResult, Scored
 from service.core.errors import PayloadInvalidError
 from service.core.evidence_schemas import EvidenceAnswer
 from service.core.problem import problem_answer
-from service.core.review_schemas import ReviewAnswer
 from service.core.sample_schemas import ClaimAnswer, ProbabilityAnswer, TimelessScoreAnswer
 from service.core.schemas import ProblemAnswer
 from service.core.store.scores import ScoredBy
 from service.core.store.taking import final_state
+from workers.offline.compared import RowReview, row_review
 from workers.offline.shape import Row
 
 INVALID = 422  # the status that `POST /score/batch` gives such an item
@@ -48,7 +48,7 @@ class RowAnswer(BaseModel):
     claims: list[ClaimAnswer] = []
     scores: list[RowScore] = []
     judge_probability: None = None  # nobody judges here
-    reviews: list[ReviewAnswer] = []
+    reviews: list[RowReview] = []
     combined: None = None
     combined_reason: None = None
 
@@ -67,11 +67,16 @@ def error_answer(row: Row, error: PayloadInvalidError) -> ErrorAnswer:
     return ErrorAnswer(id=row.id, line=row.line, problem=problem)
 
 
-def row_answer(row: Row, outcome: Outcome, by: ScoredBy) -> RowAnswer:
-    """The row out for a row that was scored, or for which there was nothing to score."""
+def row_answer(row: Row, assessed: Assessed, by: ScoredBy, compared_by: str) -> RowAnswer:
+    """The row out for a row that was scored, or for which there was nothing to score.
+
+    `compared_by`: the fingerprint of self-consistency.
+    """
+    found, outcome = assessed.consistency, assessed.outcome
+    reviews = [] if found is None else [row_review(found, compared_by, by.attributes)]
     state, reason = final_state(outcome)
     if not isinstance(outcome, Scored):
-        return RowAnswer(id=row.id, status=state.value, reason=reason)
+        return RowAnswer(id=row.id, status=state.value, reason=reason, reviews=reviews)
     score = RowScore(
         scorer=by.scorer,
         fingerprint=by.fingerprint,
@@ -90,8 +95,10 @@ def row_answer(row: Row, outcome: Outcome, by: ScoredBy) -> RowAnswer:
         score=outcome.score,
         flagged=outcome.flagged,
         threshold=outcome.threshold,
+        score_by=by.scorer,
         claims=[_claim(claim) for claim in outcome.claims],
         scores=[score],
+        reviews=reviews,
     )
 
 

@@ -131,9 +131,11 @@ def batches(rows: Iterable[Row], *, rows_limit: int, tokens_limit: int) -> Itera
 
 def _answers(batch: list[Row], scorer: Scorer, by: ScoredBy) -> list[RowAnswer | ErrorAnswer]:
     submissions = [row.content for row in batch if isinstance(row.content, Submission)]
-    outcomes = iter(score_together(scorer, submissions))
+    assessed = iter(score_together(scorer, submissions))
     return [
-        row_answer(row, next(outcomes), by) if isinstance(row.content, Submission) else error_answer(row, row.content)
+        row_answer(row, next(assessed), by, scorer.consistency_fingerprint)
+        if isinstance(row.content, Submission)
+        else error_answer(row, row.content)
         for row in batch
     ]
 

@@ -1,0 +1,98 @@
+"""The account of a probe: what its calls took, and the most that they may cost in all."""
+
+import itertools
+import threading
+from collections import Counter
+
+from pydantic import BaseModel, ConfigDict
+
+from service.core.review_tables import CallState
+from workers.judge.calling import Ledger, NewCall, SpendLimitError
+
+
+class Taken(BaseModel):
+    """What the calls of a probe took."""
+
+    model_config = ConfigDict(frozen=True)
+
+    calls: dict[CallState, int]  # by what became of them
+    input_tokens: int  # that the endpoint told of
+    output_tokens: int
+    cost_pico: int  # at most; in 1e-12 of the currency
+
+
+class Account:
+    """A ledger of one probe, which books in another one too, if there is one. Its methods may block."""
+
+    def __init__(self, most_pico: int | None, ledger: Ledger | None) -> None:
+        """`most_pico`: the most that the calls may cost in all; None: only the other ledger limits them."""
+        self._most_pico = most_pico
+        self._ledger = ledger
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._open: dict[int, int] = {}  # what is booked for each call under way
+        self._booked = 0  # for all calls
+        self._calls: Counter[CallState] = Counter()
+        self._input_tokens = self._output_tokens = 0
+
+    @property
+    def under_way(self) -> int:
+        """Calls that are booked and not settled."""
+        with self._lock:
+            return len(self._open)
+
+    @property
+    def taken(self) -> Taken:
+        """Up to now; calls under way at the most that they can cost."""
+        with self._lock:
+            return Taken(
+                calls={state: self._calls[state] for state in CallState if self._calls[state]},
+                input_tokens=self._input_tokens,
+                output_tokens=self._output_tokens,
+                cost_pico=self._booked,
+            )
+
+    def open(self, call: NewCall) -> int:
+        """Books a call; its number. Raises SpendLimitError where it could cost too much, and then nothing was booked."""
+        with self._lock:
+            if self._most_pico is not None and self._booked + call.most_pico > self._most_pico:
+                raise SpendLimitError
+            self._booked += call.most_pico
+        try:
+            number = next(self._numbers) if self._ledger is None else self._ledger.open(call)
+        except BaseException:
+            with self._lock:
+                self._booked -= call.most_pico
+            raise
+        with self._lock:
+            self._open[number] = call.most_pico
+        return number
+
+    def settle(
+        self,
+        number: int,
+        *,
+        state: CallState,
+        reason: str | None,
+        input_tokens: int | None,
+        output_tokens: int | None,
+        cost_pico: int | None,
+    ) -> None:
+        """Settles an open call; a second time changes nothing."""
+        if self._ledger is not None:
+            self._ledger.settle(
+                number,
+                state=state,
+                reason=reason,
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
+                cost_pico=cost_pico,
+            )
+        with self._lock:
+            booked = self._open.pop(number, None)
+            if booked is None:
+                return
+            self._booked += 0 if cost_pico is None else cost_pico - booked
+            self._calls[state] += 1
+            self._input_tokens += input_tokens or 0
+            self._output_tokens += output_tokens or 0
