@@ -51,11 +51,6 @@ class GuardedTokenizer:
             raise ModelError(f"the tokenizer of {name} numbers its control tokens by their names: choose another model")
         self._counted = frozenset(self._names) - silent
 
-    @property
-    def controls(self) -> frozenset[int]:
-        """The control tokens' ids."""
-        return frozenset(self._names)
-
     def written(self, own: str) -> str:
         """Text of our own as `encode` wants it: with the control tokens that it spells under their secret names."""
         encoding = self._original.encode(own, add_special_tokens=False)

@@ -11,7 +11,7 @@ from huggingface_hub import snapshot_download
 from models.types import ModelError
 
 # What a model and its tokenizer are made of; never code, never pickles, no other runtime's copies in sub-folders.
-_WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")
+_WANTED = ("*.json", "*.jinja", "*.safetensors", "*.txt", "*.model")
 _UNWANTED = ("*/*",)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 

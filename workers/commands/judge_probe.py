@@ -90,11 +90,11 @@ def judge_probe(  # noqa: PLR0913 - one argument an option
     with explained():
         settings = logged_settings()
         asked = _asked(settings, policy, _named(attacks or []), repeats, tenant, most_cost)
-        _check_output(output)
         with _database(settings, asked, left_out=no_database) as database:
             show_plan(_plan(asked, database), Console(highlight=False))
             if not yes:
                 typer.confirm("Send them?", abort=True)
+            _check_output(output)
             answer = _probed(asked, settings, database)
     show_answer(answer, Console(highlight=False))
     if output is not None:

@@ -16,7 +16,7 @@ from service.core.log import log
 from service.core.review_tables import CallState
 from service.core.reviewing.judge import PICO, Generator, Judge
 from workers.judge.chat import Chat, ChatFailedError, ChatReply, ChatRequest
-from workers.judge.circuit import Circuit, CircuitState
+from workers.judge.circuit import Circuit, CircuitOpenError, CircuitState
 
 FIRST_REST_S, LONGEST_REST_S = 0.5, 10.0
 # Tokens of a message beside its text, and of a reply's frame: no more than so many.
@@ -114,15 +114,21 @@ class Caller:
 
         Raises:
             ChatFailedError: no reply came at any attempt, or none would.
-            CircuitOpenError: the endpoint is left alone for now.
+            CircuitOpenError: the endpoint is left alone for now, and this call was not begun.
             SpendLimitError: the tenant's money of the day is spent.
         """
-        attempt = 0
+        attempt, failed = 0, None
         while True:
             attempt += 1
             try:
                 return await self._attempt(request, purpose, on_behalf)
+            except CircuitOpenError:
+                if failed is None:
+                    raise
+                # Given back, it would be the first to be tried when the circuit closes, and might open it again.
+                raise failed from None
             except ChatFailedError as error:
+                failed = error
                 rest_s = self._rest(attempt, error.retry_after_s)
                 left_s = until - asyncio.get_running_loop().time()
                 if not error.kind.passes or attempt >= self._model.attempts or rest_s >= left_s:

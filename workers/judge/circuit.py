@@ -9,8 +9,9 @@ from time import monotonic
 
 from workers.judge.chat import FailureKind
 
-IN_A_ROW = 8  # failures that open it
-WINDOW, LEAST_SEEN, SHARE = 20, 10, 0.6  # or such a share of the last calls
+# Failures in a row that open it. Calls that hang end in bursts, so fewer would tell nothing of the endpoint.
+IN_A_ROW = 16
+WINDOW, LEAST_SEEN, SHARE = 50, 25, 0.6  # or such a share of the last calls
 FIRST_REST_S, LONGEST_REST_S = 5.0, 300.0
 MOST_HELD_S = 60.0  # that an endpoint may ask to be left alone for, without counting as failed
 

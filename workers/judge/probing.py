@@ -20,7 +20,7 @@ from workers.judge.asking import Asking
 from workers.judge.calling import LONGEST_REST_S, Caller, OnBehalf, SpendLimitError
 from workers.judge.chat import Chat, ChatFailedError, ChatReply, ChatRequest, FailureKind
 from workers.judge.circuit import Circuit, CircuitOpenError
-from workers.judge.probing_account import Account
+from workers.judge.probing_account import Account, MoneyHeldError
 from workers.judge.probing_items import ProbeItem
 from workers.judge.probing_report import End, Ended
 
@@ -48,7 +48,6 @@ class ProbeCaller(Caller):
     def __init__(self, chat: Chat, account: Account, judge: Judge, chance: Callable[[], float] = random.random) -> None:
         """Calls nothing yet."""
         super().__init__(f"probe {judge.named}", chat, Circuit(chance=chance), account, judge, JudgeMetrics(), chance)
-        self._account = account
         self._ended = asyncio.Event()
 
     async def call(self, request: ChatRequest, *, purpose: str, on_behalf: OnBehalf, until: float) -> ChatReply:
@@ -56,16 +55,11 @@ class ProbeCaller(Caller):
         del purpose
         behalf = OnBehalf(review_seq=None, tenant=on_behalf.tenant, rule=PURPOSE)
         while True:
-            alone, ended = not self._account.under_way, self._ended
+            ended = self._ended
             try:
                 reply = await super().call(request, purpose=PURPOSE, on_behalf=behalf, until=until)
-            except SpendLimitError:
-                if alone:
-                    self._tell()
-                    raise
-                # Each call is booked at the most that it can cost, which is far more than it does.
-                if self._account.under_way:
-                    await ended.wait()
+            except MoneyHeldError:
+                await ended.wait()
             except BaseException:
                 self._tell()
                 raise

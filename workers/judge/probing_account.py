@@ -10,6 +10,10 @@ from service.core.review_tables import CallState
 from workers.judge.calling import Ledger, NewCall, SpendLimitError
 
 
+class MoneyHeldError(SpendLimitError):
+    """What is left is too little for now: calls under way are booked at their most, and may give some of it back."""
+
+
 class Taken(BaseModel):
     """What the calls of a probe took."""
 
@@ -31,15 +35,10 @@ class Account:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._open: dict[int, int] = {}  # what is booked for each call under way
+        self._under_way = 0  # of them, and those that are just being booked
         self._booked = 0  # for all calls
         self._calls: Counter[CallState] = Counter()
         self._input_tokens = self._output_tokens = 0
-
-    @property
-    def under_way(self) -> int:
-        """Calls that are booked and not settled."""
-        with self._lock:
-            return len(self._open)
 
     @property
     def taken(self) -> Taken:
@@ -53,20 +52,37 @@ class Account:
             )
 
     def open(self, call: NewCall) -> int:
-        """Books a call; its number. Raises SpendLimitError where it could cost too much, and then nothing was booked."""
+        """Books a call; its number. Where it could cost too much nothing was booked.
+
+        Raises:
+            MoneyHeldError: it may fit in when a call under way has ended.
+            SpendLimitError: it will not.
+        """
         with self._lock:
             if self._most_pico is not None and self._booked + call.most_pico > self._most_pico:
-                raise SpendLimitError
+                raise MoneyHeldError if self._under_way else SpendLimitError
+            ended = self._calls.total()
+            self._under_way += 1
             self._booked += call.most_pico
         try:
             number = next(self._numbers) if self._ledger is None else self._ledger.open(call)
+        except SpendLimitError:
+            # Of calls that are refused together the last one must see that nothing is left to wait for.
+            held = self._forget(call) or self._calls.total() > ended
+            raise MoneyHeldError if held else SpendLimitError from None
         except BaseException:
-            with self._lock:
-                self._booked -= call.most_pico
+            self._forget(call)
             raise
         with self._lock:
             self._open[number] = call.most_pico
         return number
+
+    def _forget(self, call: NewCall) -> bool:
+        """Of a call that was not booked; whether others are under way."""
+        with self._lock:
+            self._under_way -= 1
+            self._booked -= call.most_pico
+            return self._under_way > 0
 
     def settle(
         self,
@@ -92,6 +108,7 @@ class Account:
             booked = self._open.pop(number, None)
             if booked is None:
                 return
+            self._under_way -= 1
             self._booked += 0 if cost_pico is None else cost_pico - booked
             self._calls[state] += 1
             self._input_tokens += input_tokens or 0
