@@ -50,11 +50,11 @@ def semantic_entropy(clusters: Sequence[int], likelihoods: Sequence[float | None
         clusters: of each answer the number of its meaning, that of the judged response first.
         likelihoods: of the alternative answers: mean natural logarithm of their tokens' probabilities. Where all are
             known, and there are two or more, they weigh the alternatives, and the response, whose own is not known, is
-            left out; else each answer weighs the same.
+            left out; else each answer weighs the same. One that is not finite is not known.
     """
     weights = [1.0] * len(clusters)
     counted = list(clusters)
-    known = [each for each in likelihoods if each is not None]
+    known = [each for each in likelihoods if each is not None and math.isfinite(each)]
     if len(known) == len(likelihoods) > 1:
         most = max(known)
         weights, counted = [math.exp(each - most) for each in known], counted[1:]

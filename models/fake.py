@@ -1,7 +1,9 @@
 """The fake scorer: no model, for tests and demonstrations. Never a measurement.
 
 A claim's score is the share of its content words that no context holds; it is `unsupported` from 0.5 on, else
-`supported`. A response may carry directives, so that failures can be rehearsed with real processes:
+`supported`. An alternative response speaks against a claim if it lacks half of the claim's content words or more, and
+answers of the same words mean the same. A response may carry directives, so that failures can be rehearsed with real
+processes:
 
     [[fake:crash]]      the process exits at once with code 70, as a native crash would end it
     [[fake:hang]]       sleeps for an hour without progress
@@ -23,6 +25,7 @@ from models.calibrate import BALANCED, Threshold
 from models.claims import Claim, ClaimKind, claims_version, split_claims
 from models.consistency import semantic_entropy
 from models.types import (
+    Alternative,
     Assessed,
     ClaimResult,
     Consistent,
@@ -49,6 +52,7 @@ _FUNCTION_WORDS = (
     "she so than that the their them there they this to was we were will with you your "
 )
 _VERSION = "1"
+_CONSISTENCY_VERSION = "2"
 
 
 class FakeScorer:
@@ -80,18 +84,19 @@ class FakeScorer:
     @property
     def consistency_fingerprint(self) -> str:
         """Digest of the rules."""
-        return hashlib.sha256(f"fake consistency {_VERSION} {claims_version()}".encode()).hexdigest()
+        return hashlib.sha256(f"fake consistency {_CONSISTENCY_VERSION} {claims_version()}".encode()).hexdigest()
 
     def score(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Outcome]:
         """One outcome per item, in order; calls `progress` after each. Raises ModelError where an item says so."""
         return [assessed.outcome for assessed in self.assess(items, progress)]
 
     def assess(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Assessed]:
-        """The same, with what the alternative responses say: a claim's score is the share of them that lack most of it."""
+        """The same, with what the alternative responses say: a claim's score is the share of those that speak against it."""
         assessed: list[Assessed] = []
         for item in items:
             unscored = self._obey(item)
-            compared = unscored if unscored and item.samples else _compare(item)
+            samples = tuple(each for each in item.samples if each.text.strip())
+            compared = (unscored or _compare(item, samples)) if samples else None
             assessed.append(Assessed(outcome=unscored or self._score(item), consistency=compared))
             progress()
         return assessed
@@ -116,26 +121,34 @@ class FakeScorer:
     def _score(self, item: Item) -> Outcome:
         if not any(context.text.strip() for context in item.contexts):
             return NotApplicable(reason=NotApplicableReason.NO_CONTEXT)
-        # Blanked to the same length, so that offsets stay those of the response as given.
-        claims = split_claims(_DIRECTIVE.sub(lambda match: " " * len(match[0]), item.response))
-        kinds = {claim.kind for claim in claims}
-        if ClaimKind.CHECKABLE not in kinds:
-            refused = ClaimKind.REFUSAL in kinds
-            reason = NotApplicableReason.REFUSAL if refused else NotApplicableReason.NO_CLAIMS
-            return NotApplicable(reason=reason)
+        claims = split_claims(_undirected(item.response))
+        if nothing := _nothing_to_check(claims):
+            return nothing
         known = {word for context in item.contexts for word in _words(context.text)}
         checked = sum(claim.kind is ClaimKind.CHECKABLE for claim in claims)
         results = [_claim(item, claim, known) for claim in claims]
         return judge_response(results, self._threshold, checked)
 
 
-def _compare(item: Item) -> Consistent | NotApplicable | None:
-    if not item.samples:
+def _undirected(response: str) -> str:
+    """The response with its directives blanked to the same length, so that offsets stay those of it as given."""
+    return _DIRECTIVE.sub(lambda match: " " * len(match[0]), response)
+
+
+def _nothing_to_check(claims: Sequence[Claim]) -> NotApplicable | None:
+    kinds = {claim.kind for claim in claims}
+    if ClaimKind.CHECKABLE in kinds:
         return None
-    claims = split_claims(_DIRECTIVE.sub(lambda match: " " * len(match[0]), item.response))
-    if not any(claim.kind is ClaimKind.CHECKABLE for claim in claims):
-        return NotApplicable(reason=NotApplicableReason.NO_CLAIMS)
-    known = [_words(each.text) for each in item.samples]
+    refused = ClaimKind.REFUSAL in kinds
+    return NotApplicable(reason=NotApplicableReason.REFUSAL if refused else NotApplicableReason.NO_CLAIMS)
+
+
+def _compare(item: Item, samples: Sequence[Alternative]) -> Consistent | NotApplicable:
+    response = _undirected(item.response)
+    claims = split_claims(response)
+    if nothing := _nothing_to_check(claims):
+        return nothing
+    known = [_words(each.text) for each in samples]
     results = []
     for claim in claims:
         lacking = [_claim(item, claim, words, evidence=False).score or 0.0 for words in known]
@@ -153,13 +166,13 @@ def _compare(item: Item) -> Consistent | NotApplicable | None:
                 evidence=None,
             )
         )
-    meanings = [frozenset(_words(text)) for text in (item.response, *(each.text for each in item.samples))]
+    meanings = [_words(response), *known]
     places = [meanings.index(meaning) for meaning in meanings]
     return Consistent(
         scored=judge_response(results, BALANCED, 0),
-        entropy=semantic_entropy(places, [each.likelihood for each in item.samples]),
+        entropy=semantic_entropy(places, [each.likelihood for each in samples]),
         clusters=len(set(places)),
-        samples=len(item.samples),
+        samples=len(samples),
         pairs=0,
     )
 

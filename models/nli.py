@@ -88,6 +88,7 @@ class NliScorer:
         threshold = parts.calibration.threshold(parts.threshold)
         check_languages(frozenset(parts.languages))
         self._fingerprint = _fingerprint(parts, threshold)
+        self._consistency_fingerprint = _consistency_fingerprint(parts)
         self._reader = Reader(
             backend=parts.backend,
             encoder=parts.encoder,
@@ -110,7 +111,7 @@ class NliScorer:
     @property
     def consistency_fingerprint(self) -> str:
         """SHA-256 over weights, tokenizer, splitter, languages, windows and the rules of comparison; no threshold."""
-        return _consistency_fingerprint(self._parts)
+        return self._consistency_fingerprint
 
     @property
     def attributes(self) -> Mapping[str, str]:
@@ -262,7 +263,8 @@ def _consistency_fingerprint(parts: NliParts) -> str:
         "weights": parts.weights_digest,
         "tokenizer": parts.encoder.digest,
         "claims": claims_version(),
-        "windows": [WINDOWS_VERSION, READING_VERSION, WINDOWS],
+        # Function words, too: they say which windows are the most relevant, and only those are read.
+        "windows": [WINDOWS_VERSION, READING_VERSION, WINDOWS, sorted(FUNCTION_WORDS)],
         "rules": CONSISTENCY_VERSION,
         "languages": sorted(set(parts.languages)),
         "language": language_version(),

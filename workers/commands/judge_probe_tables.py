@@ -63,7 +63,7 @@ def show_plan(plan: Plan, console: Console) -> None:
     """Says what will be sent, what it will cost, and what limits that."""
     times = "once each" if plan.repeats == 1 else f"{plan.repeats} times each"
     votes = "" if plan.votes == 1 else f", {plan.votes} votes on each"
-    sent = f"{plan.attacks} attacks and {plan.controls} controls, {times}{votes}"
+    sent = f"{plan.attacks} attack{'' if plan.attacks == 1 else 's'} and {plan.controls} controls, {times}{votes}"
     tokens = f"about {plan.tokens[0]:,} tokens in and {plan.tokens[1]:,} out, if no reply needs a repair"
     cost = "its calls cost nothing" if plan.cost is None else f"about {money(plan.cost, plan.currency)}"
     lines = [f"To send to {plan.judge} {plan.place}: {sent}. That takes {tokens}: {cost}."]
@@ -140,7 +140,7 @@ def _told(rate: Rate, what: str) -> str:
 def _took(answer: ProbeAnswer) -> str:
     taken = answer.taken
     calls = f"{sum(taken.calls.values()):,} calls, {taken.input_tokens:,} tokens in and {taken.output_tokens:,} out"
-    cost = f"{money(answer.cost, answer.currency)} at most"
+    cost = f"{money(answer.cost, answer.currency)} at most" if answer.cost else "nothing to pay"
     unknown = taken.calls.get(CallState.UNKNOWN, 0)
     untold = f"; what {unknown:,} of them took nobody can tell, so they count at the most" if unknown else ""
     return f"It took {calls}: {cost}{untold}."

@@ -59,7 +59,7 @@ class Lane:
             return 0
         rows = await asyncio.to_thread(self._take, room)
         for row in rows:
-            task = asyncio.create_task(self._review(row))
+            task = asyncio.create_task(self._guarded(row))
             self._active.add(task)
             task.add_done_callback(self._over)
         return len(rows)
@@ -79,6 +79,14 @@ class Lane:
         for task in set(self._active):
             task.cancel()
         await asyncio.gather(*self._active, return_exceptions=True)
+
+    async def _guarded(self, row: TakenReview) -> None:
+        """The row's boundary: what fails is tried again when its lease ends, and counted."""
+        try:
+            await self._review(row)
+        except Exception as error:  # noqa: BLE001 - one review must not take the others with it
+            self.metrics.failures.labels(type(error).__name__).inc()
+            log.error("review_failed", error=where(error), seq=row.seq, reviewer=self.reviewer.value)
 
     async def _review(self, row: TakenReview) -> None:
         loop = asyncio.get_running_loop()
@@ -100,9 +108,6 @@ class Lane:
             await self._end(row, Reviewed(outcome=self._unavailable, failure="timed_out"))
         except StoreUnavailableError:
             await self._give_back(row)  # no call could be booked, so none was made
-        except Exception as error:  # noqa: BLE001 - the row's boundary: tried again when its lease ends, and counted
-            self.metrics.failures.labels(type(error).__name__).inc()
-            log.error("review_failed", error=where(error), seq=row.seq, reviewer=self.reviewer.value)
         else:
             await self._keep(row, found)
 
