@@ -146,7 +146,7 @@ class Consistent:
     """How far a response agrees with alternative responses to the same question; needs no context."""
 
     scored: Scored  # by mean contradiction: `evidence` and `probability` of its claims are None
-    entropy: float  # semantic entropy over its greatest value, 0..1; where likelihoods weigh it, of the alternatives alone
+    entropy: float  # semantic entropy over its greatest value, 0..1; of the alternatives alone where likelihoods weigh
     clusters: int  # meanings of the response and its alternatives: at least 1, at most 1 + samples
     samples: int  # alternative responses that were compared, at least 1
     pairs: int  # (premise, hypothesis) pairs that were read

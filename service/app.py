@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from service.access import Access
 from service.collectors.alerts import alert_sources
+from service.core.combination import load_combination
 from service.core.config import Settings, read_settings
 from service.core.db import Database, require_current
 from service.core.errors import AssayError, PolicyInvalidError
@@ -68,8 +69,7 @@ def from_environment() -> FastAPI:
 
 def create_app(settings: Settings) -> FastAPI:
     """An app that connects to its database when it starts. Raises PolicyInvalidError."""
-    policy = read_policy(settings.policy_file)
-    in_force = PolicyInForce(policy=policy, version=policy.version, guard=make_guard(policy, settings))
+    in_force = _read_in_force(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -93,6 +93,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(Exception, on_bug)
     app.add_middleware(Front, short=submit.router)
     return app
+
+
+def _read_in_force(settings: Settings) -> PolicyInForce:
+    """The policy with all that it names. Raises PolicyInvalidError."""
+    policy = read_policy(settings.policy_file)
+    return PolicyInForce(
+        policy=policy,
+        version=policy.version,
+        guard=make_guard(policy, settings),
+        combination=load_combination(policy.combination) if policy.combination is not None else None,
+    )
 
 
 class _Running:
@@ -160,10 +171,9 @@ class _Running:
 
     def _reload(self) -> None:
         try:
-            policy = read_policy(self._settings.policy_file)
-            guard = make_guard(policy, self._settings)
+            in_force = _read_in_force(self._settings)
         except PolicyInvalidError as error:
             log.error("policy_not_reloaded", detail=str(error))
         else:
-            self.sidecar.intake.policy = PolicyInForce(policy=policy, version=policy.version, guard=guard)
-            log.info("policy_reloaded", policy=policy.version)
+            self.sidecar.intake.policy = in_force
+            log.info("policy_reloaded", policy=in_force.version)

@@ -9,6 +9,7 @@ from secrets import token_hex
 from urllib.parse import quote
 
 from service.core.clock import utc_now
+from service.core.combination import Combination
 from service.core.errors import AssayError, OverloadedError, StoreUnavailableError
 from service.core.metrics import SidecarMetrics
 from service.core.policy import Policy
@@ -35,6 +36,7 @@ class PolicyInForce:
     policy: Policy
     version: str
     guard: Guard = field(default_factory=lambda: Guard(Privacy(), None))
+    combination: Combination | None = None  # what `combination` names; None: nothing was fitted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

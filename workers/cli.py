@@ -13,6 +13,7 @@ from rich.table import Table
 
 from service.connection import connection_limits, limited
 from service.core.clock import utc_now
+from service.core.combination import load_combination
 from service.core.config import Settings
 from service.core.db import head_revision, require_current, upgrade
 from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, require_valid_key
@@ -83,7 +84,10 @@ def serve() -> None:
     with _explained():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the sidecar reloads on it, it must not end the process
         settings = _settings()
-        read_policy(settings.policy_file).privacy.require_key(given=settings.digest_key is not None)
+        policy = read_policy(settings.policy_file)
+        policy.privacy.require_key(given=settings.digest_key is not None)
+        if policy.combination is not None:
+            load_combination(policy.combination)
         check_port(settings)
         _check_start(settings)
         config = uvicorn.Config(

@@ -72,6 +72,7 @@ class Corrected:
         None  # of what was scored, that its own labels stand for; estimated, None without any
     )
     power: float | None = None  # b: how much of the scorer's prediction counts; 0 for one that knows nothing
+    judge_power: float | None = None  # of three phases: how much of the judge's verdict counts beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +115,18 @@ def correct(
     labels: Sequence[Labelled],
     confidence: float,
     estimand: Estimand = Estimand.PROCESS,
+    shown: float | None = None,
 ) -> Corrected:
-    """The hallucination rate with its interval, by labels of its own."""
+    """The hallucination rate with its interval, by labels of its own.
+
+    `shown`: how many labels are taken to say the rarer thing; None: their effective number.
+    """
     if effective_labels(labels) < MIN_LABELS or predicted.m <= 0:
         return too_few(labels)
     line = fit(labels)
     rate = line.at(predicted.f / predicted.m)
-    return _corrected(predicted, line, rate, _variance(predicted, labels, line, rate, estimand), labels, confidence)
+    variance = _variance(predicted, labels, line, rate, estimand)
+    return _corrected(predicted, line, variance, labels, confidence, shown)
 
 
 def coverage(predicted: Predicted, labels: Sequence[Labelled]) -> float:
@@ -173,15 +179,22 @@ def borrow(predicted: Predicted, needed: Corrected, lender: Lender | None, confi
     by_m, by_f = lender.line.pulls(mean)
     there = by_m**2 * lender.mm + 2 * by_m * by_f * lender.mf + by_f**2 * lender.ff
     variance = lender.line.b**2 * here + max(there, 0.0)
-    found = _corrected(predicted, lender.line, lender.line.at(mean), variance, lender.labels, confidence)
+    found = _corrected(predicted, lender.line, variance, lender.labels, confidence)
     return replace(found, n_labels=needed.n_labels, labels_needed=needed.labels_needed, method=BORROWED, borrowed=True)
 
 
 def _corrected(
-    predicted: Predicted, line: Line, rate: float, variance: float, labels: Sequence[Labelled], confidence: float
+    predicted: Predicted,
+    line: Line,
+    variance: float,
+    labels: Sequence[Labelled],
+    confidence: float,
+    shown: float | None = None,
 ) -> Corrected:
+    rate = line.at(predicted.f / predicted.m)
     whole = min(effective_labels(labels), predicted.m**2 / predicted.mm if predicted.mm > 0 else math.inf)
-    n = effective_n(rate * (1 - rate), variance, units=math.inf, whole=whole, shown=_shown(labels))
+    shown = _shown(labels) if shown is None else shown
+    n = effective_n(rate * (1 - rate), variance, units=math.inf, whole=whole, shown=shown)
     low, high = interval(rate, n, confidence, max(whole - 2, 1.0))
     return Corrected(rate=rate, low=low, high=high, effective_n=n, n_labels=len(labels), labels_needed=0, power=line.b)
 

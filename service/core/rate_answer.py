@@ -8,17 +8,20 @@ from sqlalchemy import Connection
 from service.core.correction import Corrected
 from service.core.db import Database
 from service.core.estimate import METHOD, Estimand, Estimate
+from service.core.judged import JudgedRate
 from service.core.rate_query import RateQuery, read_confidence, read_estimand, read_stretch, read_unit
 from service.core.rates import Bucket, Known, Question, make_buckets
 from service.core.schemas import (
     BucketAnswer,
     CountsAnswer,
+    JudgedRateAnswer,
     LabelledRateAnswer,
     LabelsLeftOutAnswer,
     RateAnswer,
     RatesAnswer,
 )
 from service.core.store.clusters import MAX_SAMPLES, read_cluster_totals, read_clusters
+from service.core.store.judged import MAX_REVIEWS, Reviewed, read_reviewed
 from service.core.store.labelled import Labels, read_labelled
 from service.core.store.rates import Counted, Stretch, Unit, read_counted
 from service.core.store.rollups import OTHER
@@ -49,6 +52,12 @@ BOUNDS_COVER = (
     "the rate of the sample if none, and if all, of `pending`, `unscored`, `rejected_overload`, `dropped_by_client` "
     "and `scored_by_others` were flagged; null for claims"
 )
+JUDGED_COVERS = (
+    "the share that the judge would flag of the same submissions, by its verdicts, each of which stands for as many as its "
+    "probabilities say; as if it would flag those on which it gave none (`unscored`, `pending`, `uncovered`, or received "
+    "while no judge was at work) as often as others of the same score; sampling error only, not the judge's own mistakes; "
+    f"null for claims, where it gave no verdict, and with more than {MAX_REVIEWS:,} reviews"
+)
 
 
 def answer_rates(database: Database, query: RateQuery, now: datetime) -> RatesAnswer:
@@ -62,12 +71,16 @@ def answer_rates(database: Database, query: RateQuery, now: datetime) -> RatesAn
     with database.read() as connection:
         counted = read_counted(connection, question.stretch, question.unit)
         known = read_known(connection, question, counted)
+        if question.unit is Unit.RESPONSE:
+            known = replace(known, reviewed=_read_reviewed(connection, question, counted, known))
         unknown = _match_unknown(connection, question.stretch) if question.stretch.match else None
     stretch = question.stretch
     return RatesAnswer(
         estimand=estimand_of(question),
         interval_covers=INTERVAL_COVERS,
         bounds_cover=BOUNDS_COVER,
+        judged_covers=JUDGED_COVERS,
+        judged_reason=known.reviewed.reason,
         clusters="not_respected" if known.clusters is None else "respected",
         labels=LabelsLeftOutAnswer(not_drawn=known.labels.not_drawn, undecided=known.labels.undecided),
         unit=question.unit,
@@ -80,6 +93,11 @@ def answer_rates(database: Database, query: RateQuery, now: datetime) -> RatesAn
         match_unknown=unknown,
         buckets=[_bucket(bucket) for bucket in make_buckets(question, counted, known)],
     )
+
+
+def _read_reviewed(connection: Connection, question: Question, counted: Counted, known: Known) -> Reviewed:
+    clustered = known.clusters is not None
+    return read_reviewed(connection, question.stretch, question.estimand, counted.scored, clustered=clustered)
 
 
 def _match_unknown(connection: Connection, stretch: Stretch) -> int:
@@ -118,6 +136,7 @@ def _bucket(bucket: Bucket) -> BucketAnswer:
         fingerprint=bucket.fingerprint,
         flagged=flagged_answer(flagged),
         hallucination=None if bucket.hallucination is None else labelled_answer(bucket.hallucination),
+        judged=None if bucket.judged is None else judged_answer(bucket.judged),
         counts=CountsAnswer(**asdict(bucket.counts)),
         effective_n=flagged.effective_n,
         bound_low=bucket.bound_low,
@@ -143,4 +162,26 @@ def labelled_answer(corrected: Corrected) -> LabelledRateAnswer:
         labelled_share=corrected.labelled_share,
         borrowed=corrected.borrowed,
         power=corrected.power,
+        judge_power=corrected.judge_power,
+    )
+
+
+def judged_answer(judged: JudgedRate) -> JudgedRateAnswer:
+    """The judged rate as it is answered."""
+    found, of = judged.found, judged.judged
+    return JudgedRateAnswer(
+        rate=found.rate,
+        ci_low=found.low,
+        ci_high=found.high,
+        method=found.method,
+        fingerprint=of.fingerprint,
+        effective_n=found.effective_n,
+        n_judged=found.n_labels,
+        judged_share=judged.share,
+        unscored=of.unscored,
+        pending=of.pending,
+        uncovered=of.uncovered,
+        others=of.others,
+        needed=found.labels_needed,
+        power=found.power,
     )

@@ -20,7 +20,10 @@ from service.core.correction import (
     too_few,
 )
 from service.core.estimate import Cell, Estimand, Estimate, bounds, estimate, left_open, responses
+from service.core.judged import Judged, JudgedRate, judged_rate, judged_series
+from service.core.phases import correct_with_judge
 from service.core.store.clusters import Clustered, Series
+from service.core.store.judged import Reviewed
 from service.core.store.labelled import LabelledRow, Labels
 from service.core.store.rates import Counted, ScoreRow, StateRow, Stretch, Unit
 from service.core.tables import Outcome, State
@@ -58,6 +61,7 @@ class Bucket:
     counts: Counts
     bound_low: float | None  # None for claims: how many claims an unscored response has is not known
     bound_high: float | None
+    judged: JudgedRate | None = None  # None where no judge gave a verdict, or it is not wanted
 
 
 Spot = tuple[int, tuple[str, ...]]  # bucket and group
@@ -83,6 +87,7 @@ class Known:
     totals: Mapping[tuple[Series, str], tuple[float, float]] = field(
         default_factory=dict
     )  # F and M of labels' clusters
+    reviewed: Reviewed = field(default_factory=Reviewed)  # by a judge; of responses
 
 
 def make_buckets(question: Question, counted: Counted, known: Known | None = None) -> list[Bucket]:
@@ -90,6 +95,7 @@ def make_buckets(question: Question, counted: Counted, known: Known | None = Non
     known = known or Known()
     labelled = _labelled(known)
     lenders = _lenders(labelled)
+    judged = judged_series(known.reviewed)
     state_rows: dict[Spot, list[StateRow]] = defaultdict(list)
     score_rows: dict[Spot, dict[str, list[ScoreRow]]] = defaultdict(lambda: defaultdict(list))
     for state in counted.states:
@@ -99,7 +105,7 @@ def make_buckets(question: Question, counted: Counted, known: Known | None = Non
     buckets = []
     for place in sorted(state_rows):
         for fingerprint, rows in _series(score_rows, place):
-            assembly = _Assembly(question, place, fingerprint, known, labelled, lenders)
+            assembly = _Assembly(question, place, fingerprint, known, labelled, lenders, judged)
             buckets.append(assembly.bucket(state_rows[place], rows))
     return buckets
 
@@ -116,8 +122,9 @@ class _Assembly:
     place: Spot
     fingerprint: str | None
     known: Known
-    labelled: Mapping[Series, list[Labelled]]
+    labelled: Mapping[Series, Mapping[int, Labelled]]  # by the sample's number
     lenders: Mapping[tuple[tuple[str, ...], str], Lender]  # by group and fingerprint
+    judged: Mapping[Series, Judged]
 
     def bucket(self, states: list[StateRow], rows: list[ScoreRow]) -> Bucket:
         question, stretch = self.question, self.question.stretch
@@ -125,7 +132,8 @@ class _Assembly:
         cells = _cells(states, rows, question.unit)
         low, high = bounds(cells) if question.unit is Unit.RESPONSE else (None, None)
         position, group = self.place
-        clustered = (self.known.clusters or {}).get((position, group, self.fingerprint or ""))
+        clustered = (self.known.clusters or {}).get(self._series)
+        predicted = _predicted(rows, cells, question, clustered) if rows and question.corrected else None
         width = timedelta(seconds=stretch.width_s)
         start = stretch.start + position * width
         left = stretch.end - start
@@ -136,38 +144,50 @@ class _Assembly:
             group={name: value or None for name, value in names},
             fingerprint=self.fingerprint,
             flagged=estimate(cells, question.confidence, clustered.clusters if clustered else None, question.estimand),
-            hallucination=self._hallucination(rows, cells, clustered) if rows and question.corrected else None,
+            hallucination=self._hallucination(predicted) if predicted else None,
+            judged=self._judged(predicted) if predicted else None,
             counts=counts,
             bound_low=low,
             bound_high=high,
         )
 
-    def _hallucination(self, rows: list[ScoreRow], cells: list[Cell], clustered: Clustered | None) -> Corrected:
-        predicted = _predicted(rows, cells, self.question, clustered)
-        own = self.labelled.get((*self.place, self.fingerprint or ""), [])
-        covered, confidence = coverage(predicted, own), self.question.confidence
+    @property
+    def _series(self) -> Series:
+        return (*self.place, self.fingerprint or "")
+
+    def _judged(self, predicted: Predicted) -> JudgedRate | None:
+        judged = self.judged.get(self._series)
+        if judged is None:
+            return None
+        return judged_rate(predicted, judged, self.question.confidence, self.question.estimand)
+
+    def _hallucination(self, predicted: Predicted) -> Corrected:
+        labels, judged = self.labelled.get(self._series, {}), self.judged.get(self._series)
+        own, confidence, estimand = list(labels.values()), self.question.confidence, self.question.estimand
+        covered = coverage(predicted, own)
         if effective_labels(own) >= MIN_LABELS and covered >= MOST_OF_IT:
-            found = correct(predicted, own, confidence, self.question.estimand)
+            by_judge = correct_with_judge(predicted, labels, judged.verdicts, confidence, estimand) if judged else None
+            found = by_judge or correct(predicted, own, confidence, estimand)
         else:
             lender = self.lenders.get((self.place[1], self.fingerprint or ""))
             found = borrow(predicted, too_few(own, covered), lender, confidence)
         return replace(found, labelled_share=min(1.0, covered) if own else None)
 
 
-def _labelled(known: Known) -> Mapping[Series, list[Labelled]]:
-    found: dict[Series, list[Labelled]] = defaultdict(list)
+def _labelled(known: Known) -> Mapping[Series, dict[int, Labelled]]:
+    found: dict[Series, dict[int, Labelled]] = defaultdict(dict)
     for row in known.labels.rows:
         if row.m:
             series = (row.bucket, row.group, row.fingerprint)
-            found[series].append(_label(row, known, series))
+            found[series][row.sample_seq] = _label(row, known, series)
     return found
 
 
-def _lenders(labelled: Mapping[Series, list[Labelled]]) -> Mapping[tuple[tuple[str, ...], str], Lender]:
+def _lenders(labelled: Mapping[Series, Mapping[int, Labelled]]) -> Mapping[tuple[tuple[str, ...], str], Lender]:
     """Of each group and fingerprint, what its labels of all times say of the scorer."""
     found: dict[tuple[tuple[str, ...], str], list[Labelled]] = defaultdict(list)
     for (_, group, fingerprint), held in labelled.items():
-        found[group, fingerprint] += held
+        found[group, fingerprint] += held.values()
     return {key: lend(held) for key, held in found.items()}
 
 

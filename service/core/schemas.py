@@ -126,6 +126,22 @@ class LabelledRateAnswer(RateAnswer):
     labelled_share: float | None  # of what was scored, that its labels stand for; the rest came since, or was not drawn
     borrowed: bool  # true: labels of a wider window of the group correct it, as if the scorer erred alike
     power: float | None  # how much of the scorer's prediction counts: 0 if it says nothing, 1 if all
+    judge_power: float | None  # how much of the judge's verdicts counts beside it; null: no judge is in it
+
+
+class JudgedRateAnswer(RateAnswer):
+    """The share that a judge would flag; null with too few verdicts."""
+
+    fingerprint: str  # of the judge
+    effective_n: float | None
+    n_judged: int  # its verdicts
+    judged_share: float  # of what was scored, that they stand for
+    unscored: int  # chosen to be judged, and ended without a verdict
+    pending: int
+    uncovered: int | None  # could not be judged as money was spent; null: too many samples to count them
+    others: int  # verdicts of judges with another fingerprint
+    needed: int  # more verdicts until there is a rate; 0: there is one
+    power: float | None  # how much of the scorer's prediction of the verdict counts
 
 
 class CountsAnswer(BaseModel):
@@ -153,6 +169,7 @@ class BucketAnswer(BaseModel):
     fingerprint: str | None  # null: nothing scored
     flagged: RateAnswer
     hallucination: LabelledRateAnswer | None  # null: nothing scored
+    judged: JudgedRateAnswer | None  # null: no judge gave a verdict; see also `judged_reason`
     counts: CountsAnswer
     effective_n: float | None
     bound_low: float | None
@@ -172,6 +189,8 @@ class RatesAnswer(BaseModel):
     estimand: str
     interval_covers: str
     bounds_cover: str
+    judged_covers: str
+    judged_reason: Literal["too_many_reviews"] | None  # why `judged` is null although a judge was at work
     clusters: Literal[
         "respected", "not_respected"
     ]  # whether responses of a session or trace count as belonging together

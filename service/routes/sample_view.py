@@ -5,7 +5,11 @@ from urllib.parse import quote
 
 from sqlalchemy import Row
 
+from service.core.combination import Combination, Combined, Parts
+from service.core.config import Threshold
 from service.core.evidence_schemas import EvidenceAnswer
+from service.core.review_schemas import CombinedAnswer
+from service.core.review_tables import Reviewer
 from service.core.sample_schemas import (
     ClaimAnswer,
     DigestsAnswer,
@@ -16,24 +20,31 @@ from service.core.sample_schemas import (
 )
 from service.core.schemas import DecisionAnswer
 from service.core.store.samples import StoredSample
-from service.core.tables import Kept
+from service.core.tables import Kept, State
 from service.routes.review_view import part, review_answer
 
+COMBINED = "combined"  # `score_by` of what was fitted
+NOT_FITTED, PENDING = "not_fitted", "pending"  # further reasons why there is no combined score
 _STORED: dict[str, Literal["full", "hash", "none"]] = {Kept.TEXT: "full", Kept.DIGEST: "hash", Kept.ROW: "none"}
 
 
-def view(stored: StoredSample) -> SampleAnswer:
-    """The answer for a sample; its newest score speaks for it."""
+def view(stored: StoredSample, combination: Combination | None, chosen: Threshold = "strict") -> SampleAnswer:
+    """The answer for a sample; what was fitted to labels speaks for it, or else its newest score.
+
+    `chosen`: which of the combination's thresholds counts.
+    """
     sample = stored.sample
     newest = stored.scores[-1] if stored.scores else None
+    combined = combine(stored, combination, chosen)
+    speaks = combined if isinstance(combined, Combined) else newest
     return SampleAnswer(
         id=sample.id,
         status=sample.state,
         reason=sample.state_reason,
-        score=newest.score if newest else None,
-        flagged=newest.flagged if newest else None,
-        threshold=newest.threshold if newest else None,
-        score_by=newest.scorer if newest else None,
+        score=speaks.score if speaks else None,
+        flagged=speaks.flagged if speaks else None,
+        threshold=speaks.threshold if speaks else None,
+        score_by=COMBINED if isinstance(combined, Combined) else newest.scorer if newest else None,
         received_at=sample.received_at,
         finished_at=sample.finished_at,
         decision=_decision(sample),
@@ -42,8 +53,42 @@ def view(stored: StoredSample) -> SampleAnswer:
         scores=[_score(row) for row in stored.scores],
         judge_probability=sample.judge_probability,
         reviews=[review_answer(sample, each) for each in stored.reviews],
-        combined=None,
-        combined_reason=None,
+        combined=_combined(combined) if isinstance(combined, Combined) else None,
+        combined_reason=None if isinstance(combined, Combined) else combined,
+    )
+
+
+def combine(stored: StoredSample, combination: Combination | None, chosen: Threshold) -> Combined | str:
+    """The combined score of a sample as it is stored now, or why there is none."""
+    if combination is None:
+        return NOT_FITTED
+    if stored.sample.state == State.PENDING:
+        return PENDING
+    found = combination.combine(_parts(stored, combination), chosen)
+    return found if isinstance(found, Combined) else found.value
+
+
+def _parts(stored: StoredSample, combination: Combination) -> Parts:
+    """What the scorers say: the first one by the score that the fit was made for, or else by its newest."""
+    wanted = {scorer.fingerprint for scorer in combination.scorers if scorer.name == "nli"}
+    rows = [row for row in stored.scores if row.fingerprint in wanted] or stored.scores
+    score = rows[-1] if rows else None
+    reviews = {each.review.reviewer: each.review for each in stored.reviews if each.review.state == State.SCORED}
+    judge, compared = reviews.get(Reviewer.JUDGE), reviews.get(Reviewer.CONSISTENCY)
+    return Parts(
+        nli=score.score if score else None,
+        nli_fingerprint=score.fingerprint if score else None,
+        judge=judge.score if judge else None,
+        judge_fingerprint=judge.fingerprint if judge else None,
+        selfcheck=compared.score if compared else None,
+        entropy=compared.entropy if compared else None,
+        consistency_fingerprint=compared.fingerprint if compared else None,
+    )
+
+
+def _combined(found: Combined) -> CombinedAnswer:
+    return CombinedAnswer(
+        score=found.score, flagged=found.flagged, threshold=found.threshold, used=list(found.used), fit=found.fit
     )
 
 

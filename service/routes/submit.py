@@ -86,7 +86,7 @@ async def score(request: Request) -> Response:
     if seconds is not None and decision.status_url:
         # The sample is stored: whatever fails from here on, the answer is that it was accepted.
         with contextlib.suppress(AssayError):
-            sample = await _wait_for(sidecar.database, caller.tenant, received.id, seconds)
+            sample = await _wait_for(sidecar, caller.tenant, received.id, seconds)
             if sample:
                 return JSONResponse(sample.model_dump(mode="json"), 200)
     return Response(decision.model_dump_json(), 202, media_type=JSON)
@@ -114,12 +114,12 @@ def _seconds(request: Request) -> float | None:
     return seconds
 
 
-async def _wait_for(database: Database, tenant: str, sample_id: str, seconds: float) -> SampleAnswer | None:
+async def _wait_for(sidecar: Sidecar, tenant: str, sample_id: str, seconds: float) -> SampleAnswer | None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         await asyncio.sleep(POLL_S)
-        if await run_in_threadpool(_state, database, tenant, sample_id) not in {None, State.PENDING}:
-            return await run_in_threadpool(read_answer, database, tenant, sample_id)
+        if await run_in_threadpool(_state, sidecar.database, tenant, sample_id) not in {None, State.PENDING}:
+            return await run_in_threadpool(read_answer, sidecar, tenant, sample_id)
     return None
 
 

@@ -152,13 +152,13 @@ class TestRate:
         assert answer["estimand"]
         assert answer["bounds_cover"]
 
-    def test_it_costs_four_statements(self, start: Start, database: Database) -> None:
-        """However many rows there are."""
+    def test_it_costs_five_statements(self, start: Start, database: Database) -> None:
+        """However many rows there are; one of them asks whether a judge was at work at all."""
         score_rows(database, flagged(5, 50))
         running = start()
         with running.statements() as seen:
             running.client.get("/hallucination-rate", params=HOUR | {"group_by": "route,model", "granularity": "1h"})
-        assert len(seen) == 4
+        assert len(seen) == 5
 
 
 class TestDivision:

@@ -121,7 +121,8 @@ def _estimates(
         if world.size == 0:
             yield None
         elif cell.labels:
-            yield _found(correct(predicted_of(world), draw_labels(world, cell.labels, random), CONFIDENCE))
+            labels = draw_labels(world, cell.labels, random).values()
+            yield _found(correct(predicted_of(world), list(labels), CONFIDENCE))
         else:
             yield _found(estimate(counts_of(world), CONFIDENCE, clusters_of(world)))
 

@@ -15,6 +15,10 @@ INDEPENDENT, CLUSTERED = "independent", "clustered"
 CORRELATION = 0.2  # of two responses of a session
 SESSION = 4.0  # responses on average; geometric
 PERFECT, FALLIBLE = "perfect", "70% / 90%"
+UNSURE = (
+    "unsure where it errs"  # its score is the chance of being made up, so that it errs where the score is near one half
+)
+EVEN = 0.5  # from which on it flags
 SENSITIVITY, SPECIFICITY = 0.7, 0.9
 # Shares of the traffic, the inclusion probability of each, and its rate beside the others'.
 DESIGNS: Mapping[str, Sequence[tuple[float, float, float]]] = {
@@ -63,7 +67,7 @@ def worlds(
         bad = np.concatenate([bad for bad, _ in parts])
         offsets = np.cumsum([0, *(int(of.max()) + 1 if len(of) else 0 for _, of in parts[:-1])])
         cluster = np.concatenate([of + offset for (_, of), offset in zip(parts, offsets, strict=True)])
-        flagged, score = _scores(bad, detector, random)
+        flagged, score = scores_of(bad, truth_of(strata), detector, random)
         yield Scored(weight=weight, bad=bad, flagged=flagged, score=score, cluster=cluster)
 
 
@@ -79,9 +83,13 @@ def _stratum(n: float, p: float, rate: float, traffic: str, random: np.random.Ge
     return random.random(len(cluster)) < own[cluster], cluster
 
 
-def _scores(bad: Any, detector: str, random: np.random.Generator) -> tuple[Any, Any]:
+def scores_of(bad: Any, rate: float, detector: str, random: np.random.Generator) -> tuple[Any, Any]:
+    """What a scorer says of responses at this rate: flags and scores."""
     if detector == PERFECT:
         return bad, np.where(bad, 0.9, 0.1)
+    if detector == UNSURE:
+        score = random.beta(rate + bad, 2 - rate - bad)  # by Bayes: bad with the chance that the score says
+        return score > EVEN, score
     flagged = np.where(bad, random.random(len(bad)) < SENSITIVITY, random.random(len(bad)) > SPECIFICITY)
     high, low = 0.5 + 0.5 * random.beta(6, 3, len(bad)), 0.5 * random.beta(2, 5, len(bad))
     return flagged, np.where(flagged, high, low)
@@ -125,23 +133,34 @@ def predicted_of(world: Scored) -> Predicted:
     return Predicted(f=float(f.sum()), m=float(m.sum()), ff=float(f @ f), fm=float(f @ m), mm=float(m @ m))
 
 
-def draw_labels(world: Scored, wanted: int, random: np.random.Generator) -> list[Labelled]:
-    """The samples that `service.core.label_draw` would draw, with the label that tells the truth."""
+def draw_labels(world: Scored, wanted: int, random: np.random.Generator) -> dict[int, Labelled]:
+    """The samples that `service.core.label_draw` would draw, by number, with the label that tells the truth."""
     spread = np.maximum(np.sqrt(world.score * (1 - world.score)), FLOOR)
     size = spread * np.minimum(world.weight, HEAVY) / HEAVY
     ratio = random.random(world.size) / size
     order = np.argsort(ratio)
     chosen = order[:wanted]
     cutoff = ratio[order[wanted]] if world.size > wanted else CENSUS
-    probability = np.minimum(1.0, size[chosen] * cutoff)
+    return told(world, chosen, np.minimum(1.0, size[chosen] * cutoff), world.bad)
+
+
+def told(world: Scored, chosen: Any, probability: Any, truth: Any) -> dict[int, Labelled]:
+    """What somebody who sees so many samples, each with its probability, says of them; by number.
+
+    Args:
+        world: whose samples they are.
+        chosen: int64, their numbers.
+        probability: float64, of each of these, in (0, 1].
+        truth: bool, what is said of each sample of the world.
+    """
     count = int(world.cluster.max()) + 1
     f = np.bincount(world.cluster, world.weight * world.score, count)
     m = np.bincount(world.cluster, world.weight, count)
-    return [
-        Labelled(
+    return {
+        int(at): Labelled(
             inclusion_probability=1 / float(world.weight[at]),
             label_probability=float(p),
-            y=float(world.bad[at]),
+            y=float(truth[at]),
             m=1,
             f=float(world.score[at]),
             cluster=str(world.cluster[at]),
@@ -149,7 +168,7 @@ def draw_labels(world: Scored, wanted: int, random: np.random.Generator) -> list
             cluster_m=float(m[world.cluster[at]]),
         )
         for at, p in zip(chosen, probability, strict=True)
-    ]
+    }
 
 
 def counted_worlds(

@@ -19,6 +19,7 @@ from workers.bench import (
     queue,
     report,
     scoring_report,
+    statistics_judge_report,
     statistics_report,
 )
 from workers.bench.reliability_plot import reliability_plot
@@ -38,6 +39,7 @@ class Part(StrEnum):
 
     COVERAGE = "coverage"
     ALARMS = "alarms"
+    JUDGE = "judge"
 
 
 def _bench(name: str) -> ModuleType:
@@ -167,35 +169,44 @@ def bench_robustness(
 @bench_app.command("statistics")
 def bench_statistics(
     *,
-    json: Annotated[Path, typer.Option("--json", help="Where to write the result; alarms.json goes beside it.")],
-    doc: Annotated[Path, typer.Option(help="The document to write; a plot and alarms.md go beside it.")] = Path(
-        "docs/statistics/coverage.md"
-    ),
-    only: Annotated[Part | None, typer.Option(help="The part to measure.", show_default="both")] = None,
+    json: Annotated[
+        Path, typer.Option("--json", help="Where to write the result; alarms.json and judge.json go beside it.")
+    ],
+    doc: Annotated[
+        Path, typer.Option(help="The document to write; a plot, alarms.md and judge.md go beside it.")
+    ] = Path("docs/statistics/coverage.md"),
+    only: Annotated[Part | None, typer.Option(help="The part to measure.", show_default="all")] = None,
     quick: Quick = False,
 ) -> None:
-    """Measures how intervals and alerts do in worlds of known truth; forty minutes on two cores.
+    """Measures how intervals and alerts do in worlds of known truth; an hour on two cores.
 
     `coverage` is how many intervals hold the truth. `alarms` is how often chance fires a rule, and how soon a jump does.
+    `judge` is what a judge adds: how many of its intervals hold the truth, and how much narrower labels become by it.
     """
-    if only is None and json.name == "alarms.json":
-        raise typer.BadParameter("alarms.json is where the other part goes; give coverage another name")
+    if only is None and json.name in {"alarms.json", "judge.json"}:
+        raise typer.BadParameter(f"{json.name} is where another part goes; give coverage another name")
     console = Console(highlight=False)
     doc.parent.mkdir(parents=True, exist_ok=True)
     with explained():
-        if only is not Part.ALARMS:
+        if only in {None, Part.COVERAGE}:
             module = _bench("statistics")
             covered = module.bench_statistics(module.QUICK if quick else module.FULL, console)
             write_result(covered, json)
             doc.write_text(statistics_report.statistics_document(covered), encoding="utf-8")
             doc.with_name("coverage.svg").write_text(statistics_report.coverage_plot(covered), encoding="utf-8")
             console.print(f"Wrote {doc}.")
-        if only is not Part.COVERAGE:
+        if only in {None, Part.ALARMS}:
             module = _bench("alarms")
             fired = module.bench_alarms(module.QUICK if quick else module.FULL, console)
             write_result(fired, json.with_name("alarms.json"))
             doc.with_name("alarms.md").write_text(alarms_report.alarms_document(fired), encoding="utf-8")
             console.print(f"Wrote {doc.with_name('alarms.md')}.")
+        if only in {None, Part.JUDGE}:
+            module = _bench("statistics_judge")
+            judged = module.bench_judge_rates(module.QUICK if quick else module.FULL, console)
+            write_result(judged, json.with_name("judge.json"))
+            doc.with_name("judge.md").write_text(statistics_judge_report.judge_document(judged), encoding="utf-8")
+            console.print(f"Wrote {doc.with_name('judge.md')}.")
     _warn_if(quick, console)
 
 

@@ -1,4 +1,4 @@
-"""`assay calibrate`: the operating points of the model that the settings name, chosen on labelled rows."""
+"""`assay calibrate`: the operating points of the model that the settings name, or one score of all scorers, by labels."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,6 +16,8 @@ from models.training.rows import Row, set_name
 from models.types import Scorer
 from service.core.config import ScorerKind, Settings
 from service.core.errors import PayloadInvalidError, StartRefusedError
+from service.core.keys import DEFAULT_TENANT
+from workers.commands.combined import combine_golden, combine_labels
 from workers.commands.entry import explained, logged_settings
 from workers.offline.agreement import read_label
 from workers.offline.scoring import item_of
@@ -26,20 +28,56 @@ from workers.scorer import scorer_config
 # Of each label, in each half: `strict` asks for 95% of the supported, which fewer rows cannot tell.
 LEAST_ROWS = 20
 ADVISED_ROWS = 200
+CALIBRATION, COMBINATION = Path("calibration.json"), Path("combination.json")
 
 
-def calibrate(
-    rows: Annotated[str, typer.Argument(help="JSON Lines, CSV or Parquet {contexts, response, label}, also as .gz.")],
+def calibrate(  # noqa: PLR0913 - one argument an option
+    rows: Annotated[
+        str | None, typer.Argument(help="JSON Lines, CSV or Parquet {contexts, response, label}, also as .gz.")
+    ] = None,
     *,
     label_field: Annotated[str, typer.Option(help="Field that says supported or unsupported.")] = "label",
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write.")] = Path("calibration.json"),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write; calibration.json or combination.json.")
+    ] = None,
+    combined: Annotated[
+        bool, typer.Option("--combined", help="Fit one score of all scorers to ROWS instead of choosing thresholds.")
+    ] = False,
+    by_labels: Annotated[bool, typer.Option("--labels", help="The same, to the labels in the database.")] = False,
+    window: Annotated[str, typer.Option(help="With --labels: of samples received in it.")] = "30d",
+    tenant: Annotated[str, typer.Option(help="With --labels: whose samples.")] = DEFAULT_TENANT,
+    picked: Annotated[
+        bool, typer.Option("--picked", help="With --labels: also of samples that no draw chose for labelling.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="With --combined or --labels: reliability as SVG.")] = None,
 ) -> None:
     """Chooses the balanced and the strict threshold of ASSAY_NLI_MODEL on labelled rows of your own.
 
-    Half of the documents choose, the other half gives the figures that are printed.
+    Half of the documents choose, the other half gives the figures that are printed. With --combined or --labels it fits
+    one calibrated score of all scorers instead, and prints what it is worth in cross-validation.
     """
+    console = Console(highlight=False, soft_wrap=True)
     with explained():
-        _calibrate(rows, label_field, output, Console(highlight=False, soft_wrap=True))
+        _require_one_source(rows, combined=combined, by_labels=by_labels, picked=picked, plot=plot)
+        if by_labels:
+            combine_labels(window, tenant, output or COMBINATION, plot, console, with_picked=picked)
+        elif combined:
+            combine_golden(rows or "", label_field, output or COMBINATION, plot, console)
+        else:
+            _calibrate(rows or "", label_field, output or CALIBRATION, console)
+
+
+def _require_one_source(rows: str | None, *, combined: bool, by_labels: bool, picked: bool, plot: Path | None) -> None:
+    if by_labels and (rows is not None or combined):
+        raise StartRefusedError(
+            "Labels in the database and rows of a file are two sources.", next_step="Give ROWS or --labels, not both."
+        )
+    if not by_labels and rows is None:
+        raise StartRefusedError("There is nothing to calibrate on.", next_step="Give ROWS, or --labels.")
+    if picked and not by_labels:
+        raise StartRefusedError("--picked is about labels in the database.", next_step="Add --labels, or leave it out.")
+    if plot is not None and not (combined or by_labels):
+        raise StartRefusedError("--plot is of a combined score.", next_step="Add --combined, or leave it out.")
 
 
 def _calibrate(path: str, label_field: str, output: Path, console: Console) -> None:

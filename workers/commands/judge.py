@@ -15,12 +15,14 @@ from service.core.keys import DEFAULT_TENANT
 from service.core.policy import read_policy
 from service.core.review_schemas import JudgeAnswer
 from workers.commands.entry import explained, logged_settings, opened_database
+from workers.commands.judge_agreement import judge_agreement
 from workers.commands.judge_probe import judge_probe
 from workers.commands.judge_scripted import PASSED_ON, judge_scripted
 from workers.commands.money import money
 from workers.main import Parent
 
 judge_app = typer.Typer(no_args_is_help=True, help="The judge: a language model that gives a second verdict.")
+judge_app.command("agreement")(judge_agreement)
 judge_app.command("probe")(judge_probe)
 judge_app.command("scripted", context_settings=PASSED_ON)(judge_scripted)
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from service.core.clock import utc_now
+from service.core.combination import Combination, load_combination
 from service.core.db import require_current
 from service.core.duration import parse_duration
 from service.core.keys import DEFAULT_TENANT
@@ -26,6 +27,7 @@ from workers.policy_simulation import Past, Simulated, simulate
 
 policy_app = typer.Typer(no_args_is_help=True, help="Policies of sampling.")
 MOST_ROWS = 100_000
+FINGERPRINT_CHARS = 12
 
 
 def check(file: Annotated[Path, typer.Argument(help="The policy file.")]) -> None:
@@ -42,6 +44,8 @@ def check(file: Annotated[Path, typer.Argument(help="The policy file.")]) -> Non
     show_alerts(policy, console)
     with explained():
         show_judge(policy, console)
+        if policy.combination is not None:
+            console.print(_combination(load_combination(policy.combination)), soft_wrap=True, markup=False)
     if policy.sampling.client_side and not policy.clients_decide:
         typer.echo("Clients send everything: signals and budgets are what only the sidecar knows.")
     typer.echo(f"The policy is valid; its version is {policy.version}.")
@@ -82,6 +86,14 @@ def _budget(budget: Budget) -> str:
     told = [f"Budget: {budget.most:,.0f} samples a {budget.per} for each tenant"]
     told += [f"{tenant}: {own.most:,.0f} a {own.per}" for tenant, own in budget.tenants.items()]
     return f"{'; '.join(told)}. It lowers all rates evenly, down to {budget.floor:.4%}; below, a stratum is uncovered."
+
+
+def _combination(fitted: Combination) -> str:
+    scorers = ", ".join(f"{scorer.name} {scorer.fingerprint[:FINGERPRINT_CHARS]}" for scorer in fitted.scorers)
+    return (
+        f"Combined score: fit {fitted.digest} of {fitted.made_at:%Y-%m-%d}, for {scorers}. A first score of another "
+        "fingerprint is shown as it is."
+    )
 
 
 @policy_app.command("simulate")

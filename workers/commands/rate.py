@@ -14,7 +14,7 @@ from service.core.errors import QueryInvalidError
 from service.core.keys import DEFAULT_TENANT
 from service.core.rate_answer import answer_rates
 from service.core.rate_query import RateQuery
-from service.core.schemas import BucketAnswer, LabelledRateAnswer, RatesAnswer
+from service.core.schemas import BucketAnswer, JudgedRateAnswer, LabelledRateAnswer, RatesAnswer
 from service.core.store.rates import DIMENSIONS, Match
 from service.core.visible import visible
 from workers.commands.entry import explained, logged_settings, opened_database
@@ -24,6 +24,8 @@ FINGERPRINT_CHARS = 8
 MOST = 0.9  # labels that stand for less are said to
 UNKNOWN = "unknown"
 MATCH_UNKNOWN = "\nOf {:,} more submissions it is not known whether they match: too many kinds came in a day."
+JUDGED = "\nThe judged rate is {}."
+NOT_READ = "\nA judge was at work, but on too many samples of this time to read them all: ask for less of it."
 NOT_RESPECTED = "\nToo many samples to respect sessions and traces: responses count as independent."
 WIDEST = 1_000  # to ask how wide the table would be
 
@@ -102,6 +104,8 @@ def _show(answer: RatesAnswer, console: Console) -> None:
         console.print(f"  flagged     {rate}, {100 * answer.confidence:.6g}% interval {interval}", soft_wrap=True)
         console.print(f"  worst case  {worst}", soft_wrap=True)
         console.print("  by labels   " + labelled.replace("\n", ", "), soft_wrap=True)
+        if bucket.judged is not None:
+            console.print("  judged      " + _judged(bucket.judged).replace("\n", ", "), soft_wrap=True)
         console.print("  counts      " + counts.replace("\n", ", "), soft_wrap=True)
 
 
@@ -126,10 +130,15 @@ def _table(answer: RatesAnswer) -> Table:
         table.add_column(name)
     for name in ("flagged", f"{100 * answer.confidence:.6g}% interval", "worst case", "by labels"):
         table.add_column(name, justify="right", no_wrap=True)
+    judged = any(bucket.judged for bucket in answer.buckets)
+    if judged:
+        table.add_column("by the judge", justify="right", no_wrap=True)
     table.add_column("counts", no_wrap=True)
     for bucket in answer.buckets:
         begin = [_minute(bucket.start)] if several else []
-        table.add_row(*begin, *_groups(answer, bucket), *_numbers(bucket))
+        *numbers, counts = _numbers(bucket)
+        numbers += [_judged(bucket.judged)] if judged else []
+        table.add_row(*begin, *_groups(answer, bucket), *numbers, counts)
     return table
 
 
@@ -162,7 +171,28 @@ def _labelled(found: LabelledRateAnswer | None) -> str:
     if found.borrowed:
         return f"{told}\nborrowed, {needed}"
     part = found.labelled_share is not None and found.labelled_share < MOST
-    return f"{told}\n{found.n_labels} labels{f', for {found.labelled_share:.0%} of it' if part else ''}"
+    by_judge = " and the judge" if found.judge_power is not None else ""
+    return f"{told}\n{found.n_labels} labels{by_judge}{f', for {found.labelled_share:.0%} of it' if part else ''}"
+
+
+def _judged(found: JudgedRateAnswer | None) -> str:
+    if found is None:
+        return "none"
+    silent = [
+        f"{name} {number:,}"
+        for name, number in (
+            ("unscored", found.unscored),
+            ("pending", found.pending),
+            ("uncovered", found.uncovered),
+            ("by others", found.others),
+        )
+        if number
+    ]
+    told = [UNKNOWN, f"{found.needed:,} more needed"]
+    if found.rate is not None:
+        told = [f"{found.rate:.1%}", _span(found.ci_low, found.ci_high)]
+    part = f", for {found.judged_share:.0%} of it" if found.judged_share < MOST else ""
+    return "\n".join([*told, f"{found.n_judged:,} judged{part}", *silent])
 
 
 def _span(low: float | None, high: float | None) -> str:
@@ -175,7 +205,10 @@ def _notes(answer: RatesAnswer) -> str:
         return f"Nothing that matches was submitted in this time.{unknown}"
     if not answer.buckets:
         return "Nothing was submitted in this time. `assay doctor` looks for a reason."
+    judged = any(bucket.judged for bucket in answer.buckets)
     return (
         f"{answer.estimand}.\nThe interval covers {answer.interval_covers}.\nThe worst case is {answer.bounds_cover}."
+        f"{JUDGED.format(answer.judged_covers) if judged else ''}"
+        f"{NOT_READ if answer.judged_reason else ''}"
         f"{'' if answer.clusters == 'respected' else NOT_RESPECTED}{unknown}"
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Float, FromClause, Select, String, case, cast, func, literal, select
+from sqlalchemy import Connection, Float, FromClause, Select, String, Table, case, cast, func, literal, select
 
 from service.core.estimate import Clusters, Estimand
 from service.core.label_tables import labels
@@ -80,13 +80,13 @@ def read_cluster_sums(
 
 
 def read_cluster_totals(
-    connection: Connection, stretch: Stretch, unit: Unit, estimand: Estimand
+    connection: Connection, stretch: Stretch, unit: Unit, estimand: Estimand, of: Table = labels
 ) -> Mapping[tuple[Series, str], tuple[float, float]]:
-    """F and M of the clusters that have a label, in each series that has them; one statement."""
+    """F and M of the clusters that have a label, or a row of another table, in each series that has them; one statement."""
     labelled = samples.alias("labelled")
-    wanted = select(cluster_of(estimand, labelled)).join(labels, labels.c.sample_seq == labelled.c.seq)
+    wanted = select(cluster_of(estimand, labelled)).join(of, of.c.sample_seq == labelled.c.seq)
     wanted = wanted.where(
-        labels.c.tenant == stretch.tenant,
+        of.c.tenant == stretch.tenant,
         labelled.c.received_at >= stretch.start,
         labelled.c.received_at < stretch.end,
     )

@@ -31,6 +31,7 @@ class LabelledRow:
     bucket: int  # BEFORE: of none, to borrow from
     group: tuple[str, ...]
     fingerprint: str
+    sample_seq: int
     cluster: str  # its session, or its trace, or itself
     inclusion_probability: float
     label_probability: float
@@ -69,6 +70,7 @@ def read_labelled(connection: Connection, stretch: Stretch, unit: Unit, estimand
             bucket=int(row[0]) if row.seq in inside else BEFORE,
             group=tuple(row[1 : 1 + len(stretch.group_by)]),
             fingerprint=row.fingerprint,
+            sample_seq=row.seq,
             cluster=row.cluster,
             inclusion_probability=row.inclusion_probability,
             label_probability=drawn[row.seq],

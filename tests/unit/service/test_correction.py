@@ -127,7 +127,7 @@ def test_worlds_draw_as_the_store_does() -> None:
         for n, (u, s, w) in enumerate(zip(positions, score, weight, strict=True))
     ]
     drawn = draw([Pool(day=0, part=0, cutoff=0.0, candidates=candidates, read_to=1.0)], 50)
-    simulated = draw_labels(world, 50, np.random.default_rng(1))
+    simulated = list(draw_labels(world, 50, np.random.default_rng(1)).values())
     assert [float(score[c.seq]) for _, c in drawn.tasks] == [label.f for label in simulated]
     assert [min(1.0, drawn.cutoff * c.size) for _, c in drawn.tasks] == pytest.approx(
         [label.label_probability for label in simulated]
