@@ -18,6 +18,7 @@ from models.backends.cores import physical_cores
 from service.core.config import Settings
 from service.core.db import Database, upgrade
 from service.core.errors import StartRefusedError
+from service.core.policy import read_policy
 from workers.children import Children
 from workers.demo import POLICY, read_pairs, replay, summary
 from workers.embedded import redis_command
@@ -99,6 +100,12 @@ def _environment(settings: Settings, folder: Path, *, demo: bool) -> dict[str, s
     return environment
 
 
+def calls_models(settings: Settings) -> bool:
+    """Whether the policy names a language model that a judge worker is to call. Raises PolicyInvalidError."""
+    policy = read_policy(settings.policy_file)
+    return policy.judge is not None or policy.consistency.generator is not None
+
+
 def cores_for_each(settings: Settings, workers: int) -> dict[str, str]:
     """What divides the cores among several workers, where nobody chose their threads; a single one takes them all."""
     if workers == 1 or settings.threads:
@@ -114,6 +121,8 @@ def _run(settings: Settings, options: UpOptions, children: Children, folder: Pat
     children.start("sidecar", [*command, "serve"])
     for _ in range(options.workers):
         children.start("worker", [*command, "worker"], environment=cores_for_each(settings, options.workers))
+    if calls_models(settings):
+        children.start("judge worker", [*command, "judge", "worker"])
     with httpx.Client(base_url=base, timeout=30.0) as client:
         _await_ready(client, children)
         console.print(f"Assay answers on {base}")

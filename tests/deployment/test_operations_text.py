@@ -7,6 +7,7 @@ import typer.main
 
 from service.collectors.names import GAUGES
 from service.core.config import Settings
+from service.core.judge_metrics import JudgeMetrics
 from service.core.metrics import SidecarMetrics, WorkerMetrics
 from tests.deployment.support import ROOT
 from workers.cli import app
@@ -15,7 +16,9 @@ TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
 def _metrics() -> set[str]:
-    families = [family for made in (SidecarMetrics(), WorkerMetrics()) for family in made.registry.collect()]
+    families = [
+        family for made in (SidecarMetrics(), WorkerMetrics(), JudgeMetrics()) for family in made.registry.collect()
+    ]
     own = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
     return own | set(GAUGES)
 

@@ -65,12 +65,14 @@ def test_nobody_is_told_before_the_time(rule: AlertRule, readings: list[tuple[Ve
         now += timedelta(minutes=minutes)
         bad_since = (bad_since or now) if verdict is Verdict.BAD else None
         last_bad = now if verdict is Verdict.BAD else last_bad
-        done = step(rule, memory, verdict, now)
+        before, done = memory, step(rule, memory, verdict, now)
         memory = done.memory
         if done.event is Event.FIRING:
             assert bad_since is not None
             assert now - bad_since >= rule.for_
-        if done.event is Event.RESOLVED:
+        # What was told of missing data is over as soon as there is some, though too little to say more.
+        some_again = before.state is State.NO_DATA and verdict is Verdict.LOW_COVERAGE
+        if done.event is Event.RESOLVED and not some_again:
             assert verdict is Verdict.GOOD or (verdict is Verdict.NO_DATA and rule.no_data is NoData.OK)
             assert last_bad is None or now - last_bad >= rule.keep_firing_for
 

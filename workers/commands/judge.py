@@ -29,7 +29,7 @@ judge_app.command("scripted", context_settings=PASSED_ON)(judge_scripted)
 
 @judge_app.command("worker")
 def judge_worker() -> None:
-    """Runs a judge worker: it calls the language models that the policy file's [judge] and [consistency.generator] name."""
+    """Runs a judge worker: it calls the judge and the generator that the policy file names."""
     with explained():
         status = Parent(logged_settings(), "workers.judge.child").run()
     raise typer.Exit(status)
