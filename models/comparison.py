@@ -5,9 +5,11 @@ beside each other, both ways, to find those that mean the same. What is the same
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from models.aggregate import judge_response
+from models.claims import split_claims
 from models.consistency import FLAGGED_FROM, contradiction, disagreement, entails, semantic_entropy
 from models.limits import Limits
 from models.pair_cache import PairKey
@@ -15,7 +17,6 @@ from models.pairs import Plan, PlannedClaim, Planner
 from models.phrases import plain
 from models.tokens import Encoder, pack
 from models.types import (
-    Alternative,
     ClaimResult,
     Consistent,
     Context,
@@ -42,6 +43,7 @@ class Comparison:
     windows: tuple[tuple[tuple[TokenIds, ...], ...], ...]
     texts: tuple[TokenIds, ...]  # of the distinct answers, as they are read whole; the response's first
     answers: tuple[int, ...]  # of the response and each alternative its place among the distinct ones
+    cut: bool  # an answer is longer than what is read of it, so that what differs may not have been read
     begun: bool = False
     read: int = 0
     found: dict[PairKey, Probability] = field(default_factory=dict)
@@ -50,7 +52,12 @@ class Comparison:
     def anew(self) -> "Comparison":
         """The same, with nothing read yet."""
         return Comparison(
-            item=self.item, claims=self.claims, windows=self.windows, texts=self.texts, answers=self.answers
+            item=self.item,
+            claims=self.claims,
+            windows=self.windows,
+            texts=self.texts,
+            answers=self.answers,
+            cut=self.cut,
         )
 
     def next_keys(self) -> list[PairKey]:
@@ -58,7 +65,7 @@ class Comparison:
         keys: list[PairKey] = []
         if not self.begun:
             keys += self._claim_keys()
-        if (leader := self._leader()) is not None:
+        if not self.cut and (leader := self._leader()) is not None:
             keys += [key for other in self._open(leader) for key in self._both(leader, other)]
         return keys
 
@@ -71,7 +78,9 @@ class Comparison:
         self._cluster()
 
     def _cluster(self) -> None:
-        """Gives meanings to answers, as far as what was read tells them."""
+        """Gives meanings to answers, as far as what was read tells them; to none where one was cut."""
+        if self.cut:
+            return
         while (leader := self._leader()) is not None:
             others = self._open(leader)
             if any(key not in self.found for other in others for key in self._both(leader, other)):
@@ -103,11 +112,11 @@ class Comparison:
         """What came out, once nothing is left to read."""
         self._cluster()  # of answers that are all the same nothing was read
         results = [self._claim(claim, windows) for claim, windows in zip(self.claims, self.windows, strict=True)]
-        meanings = [self.clusters[place] for place in self.answers]
+        meanings = [] if self.cut else [self.clusters[place] for place in self.answers]
         return Consistent(
             scored=judge_response(results, FLAGGED_FROM, self.read),
-            entropy=semantic_entropy(meanings, [each.likelihood for each in self.item.samples]),
-            clusters=len(set(meanings)),
+            entropy=None if self.cut else semantic_entropy(meanings, [each.likelihood for each in self.item.samples]),
+            clusters=None if self.cut else len(set(meanings)),
             samples=len(self.item.samples),
             pairs=self.read,
         )
@@ -144,55 +153,58 @@ def plan_comparison(
     if not alternatives:
         return None
     item = replace(item, samples=alternatives)
-    plans = []
+    texts, answers, cut = _whole(encoder, limits, item)
+    pairs = 0 if cut else len(texts) * (len(texts) - 1)
+    claims: tuple[PlannedClaim, ...] = ()
+    beside: list[list[tuple[TokenIds, ...]]] = []  # of each alternative, for each claim
     for each in alternatives:
+        planner.progress()
         alone = Item(response=item.response, contexts=(Context(id="0", text=each.text),))
         plan = planner.plan(alone)
         if isinstance(plan, NotApplicable) and plan.reason is NotApplicableReason.NO_CONTEXT:
             return Unscored(reason=UnscoredReason.LANGUAGE)  # it holds nothing that the tokenizer reads
         if not isinstance(plan, Plan):
             return plan
-        plans.append(plan)
-    claims = plans[0].claims
-    windows = tuple(
-        tuple(_windows(plan.claims[place], each) for plan, each in zip(plans, alternatives, strict=True))
-        for place in range(len(claims))
-    )
-    texts, answers = _whole(encoder, limits, item)
-    pairs = sum(len(read) for row in windows for read in row) + len(texts) * (len(texts) - 1)
-    if pairs > limits.max_pairs:
-        return Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
-    return Comparison(item=item, claims=claims, windows=windows, texts=texts, answers=answers)
+        said = {_same_words(claim.text) for claim in split_claims(each.text)}
+        claims = claims or plan.claims
+        beside.append([_windows(claim, said) for claim in plan.claims])
+        pairs += sum(map(len, beside[-1]))
+        if pairs > limits.max_pairs:
+            return Unscored(reason=UnscoredReason.TOO_MANY_PAIRS)
+    windows = tuple(tuple(row[place] for row in beside) for place in range(len(claims)))
+    return Comparison(item=item, claims=claims, windows=windows, texts=texts, answers=answers, cut=cut)
 
 
-def _windows(planned: PlannedClaim, alternative: Alternative) -> tuple[TokenIds, ...]:
-    if not planned.ids or _same_words(planned.claim.text) in _same_words(alternative.text):
+def _windows(planned: PlannedClaim, said: AbstractSet[str]) -> tuple[TokenIds, ...]:
+    """The windows to read; none for a claim that is a whole sentence of the alternative, `said` being those."""
+    if not planned.ids or _same_words(planned.claim.text) in said:
         return ()
     return tuple(reading.ids for reading in planned.readings[:WINDOWS])
 
 
 def _same_words(text: str) -> str:
     """The text as far as it matters for being the same to the letter: not its case, spaces or markup."""
-    return f" {' '.join(plain(text).casefold().split())} "
+    return " ".join(plain(text).casefold().split())
 
 
-def _whole(encoder: Encoder, limits: Limits, item: Item) -> tuple[tuple[TokenIds, ...], tuple[int, ...]]:
-    """The distinct answers as they are read whole, and which one the response and each alternative is.
+def _whole(encoder: Encoder, limits: Limits, item: Item) -> tuple[tuple[TokenIds, ...], tuple[int, ...], bool]:
+    """The distinct answers as they are read whole, which one the response and each alternative is, and whether one is cut.
 
-    Each gets half of the model's input; with the question before it where both fit, else alone, and what is longer is cut
-    at its end.
+    Each gets half of the model's input; with the question before it where both fit, else alone.
     """
     room = (limits.max_length - encoder.specials) // 2
     question = encoder.encode(item.question).ids if item.question else []
     places: dict[str, int] = {}
     texts: list[TokenIds] = []
     answers: list[int] = []
+    cut = False
     for text in (item.response, *(each.text for each in item.samples)):
         key = _same_words(text)
         if key not in places:
             places[key] = len(texts)
             ids = encoder.encode(text.strip()).ids
             fits = len(question) + len(ids) <= room
+            cut = cut or len(ids) > room
             texts.append(pack([*question, *ids] if fits else ids[:room]))
         answers.append(places[key])
-    return tuple(texts), tuple(answers)
+    return tuple(texts), tuple(answers), cut and len(texts) > 1

@@ -146,8 +146,10 @@ class Consistent:
     """How far a response agrees with alternative responses to the same question; needs no context."""
 
     scored: Scored  # by mean contradiction: `evidence` and `probability` of its claims are None
-    entropy: float  # semantic entropy over its greatest value, 0..1; of the alternatives alone where likelihoods weigh
-    clusters: int  # meanings of the response and its alternatives: at least 1, at most 1 + samples
+    # Semantic entropy over its greatest value, 0..1; of the alternatives alone where likelihoods weigh them. None where an
+    # answer is longer than what a model reads of it beside another.
+    entropy: float | None
+    clusters: int | None  # meanings of the response and its alternatives: 1 to 1 + samples; None likewise
     samples: int  # alternative responses that were compared, at least 1
     pairs: int  # (premise, hypothesis) pairs that were read
 

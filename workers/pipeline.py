@@ -110,10 +110,9 @@ class Pipeline:
             batch, single = self._round(alone=False), 0
             if not self._progress.stopping:
                 single = self._round(alone=True)
-            again = 0
+            again = self._comparing.compare() if self._reviewing.draws else 0  # a few: texts may wait for it to go
             if batch + single == 0 and not self._progress.stopping:  # what is scored again waits for what is new
-                again = self._round_again(alone=False) + self._round_again(alone=True)
-                again += self._comparing.compare()
+                again += self._round_again(alone=False) + self._round_again(alone=True)
             if batch + single + again == 0:
                 break
             done += batch + single + again
@@ -170,7 +169,9 @@ class Pipeline:
     def _score(self, rows: Sequence[Taken], give_back: GiveBack = release) -> list[Finished]:
         started = time.perf_counter()
         try:
-            assessed = self._scorer.assess([self._item(row) for row in rows], self._progress.step)
+            first = give_back is release  # who scores again keeps what the first comparison said
+            items = [self._item(row, compared=first) for row in rows]
+            assessed = self._scorer.assess(items, self._progress.step)
             finished = [
                 Finished(taken=row, outcome=each.outcome, consistency=each.consistency)
                 for row, each in zip(rows, assessed, strict=True)
@@ -184,9 +185,9 @@ class Pipeline:
         self._observe("score", started)
         return finished
 
-    def _item(self, row: Taken) -> Item:
+    def _item(self, row: Taken, *, compared: bool) -> Item:
         contexts = tuple(Context(id=context["id"], text=context["text"]) for context in row.contexts)
-        samples = self._reviewing.alternatives(row)
+        samples = self._reviewing.alternatives(row) if compared else ()
         return Item(response=row.response, contexts=contexts, question=row.question, samples=samples)
 
     def _fail(self, rows: Sequence[Taken], error: Exception, give_back: GiveBack = release) -> None:

@@ -19,6 +19,7 @@ AT_ONCE = 200  # of one transaction
 GENERATOR_WAIT = timedelta(hours=1)
 
 REST_S = 30.0
+SLICE_S = 5.0
 
 Ended = Callable[[Reviewer, ReviewReason], None]
 
@@ -46,7 +47,16 @@ class ReviewSweep:
 
 
 def sweep_reviews(database: Database, policy: Policy, now: datetime, ended: Ended) -> int:
-    """Ends some of what is due; returns how many reviews. Cheap where nothing is. Raises StoreUnavailableError."""
+    """Ends what is due, for some seconds; returns how many reviews. Cheap where nothing is. Raises StoreUnavailableError."""
+    done, deadline = 0, time.monotonic() + SLICE_S
+    while True:
+        found = _sweep(database, policy, now, ended)
+        done += found
+        if found < AT_ONCE or time.monotonic() > deadline:
+            return done
+
+
+def _sweep(database: Database, policy: Policy, now: datetime, ended: Ended) -> int:
     judge, generator = policy.judge, policy.consistency.generator
     done = 0
     judged = judge.tenants if judge else ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from redis.exceptions import RedisError
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from models.types import Alternative, Scored
 from service.core.log import log
@@ -60,6 +60,12 @@ class Reviewing:
         """The policy in force; None while its file cannot be read."""
         return Policy() if self._file is None else self._file.read()
 
+    @property
+    def draws(self) -> bool:
+        """Whether alternative responses are drawn, and so may wait to be compared."""
+        policy = self.policy()
+        return policy is not None and policy.consistency.generator is not None
+
     def alternatives(self, row: Taken) -> tuple[Alternative, ...]:
         """The alternative responses that came with a sample, as many as are compared."""
         policy = self.policy()
@@ -79,6 +85,10 @@ class Reviewing:
         policy = self.policy()
         if policy is None:
             return Chosen()
+        if policy.spend is not None:  # samples are held before buckets, by everybody: see `refund`
+            seqs = sorted(row.taken.seq for row in finished)
+            held = select(samples.c.seq).where(samples.c.seq.in_(seqs)).order_by(samples.c.seq).with_for_update()
+            connection.execute(held).all()
         choice = _Choice(policy=policy, draw=self._draw, connection=connection)
         made: dict[int, list[NewReview]] = defaultdict(list)
         probabilities: dict[int, float] = {}

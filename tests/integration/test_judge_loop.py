@@ -20,7 +20,7 @@ from service.core.store.spending import spent_on
 from tests.integration.reviewing import end, reviewing_by, rows_of, written
 from tests.integration.support import scored
 from tests.servers import wait_for
-from workers.judge.lanes import make_lanes
+from workers.judge.lanes import LaneMaker
 from workers.judge.loop import JudgeLoop
 from workers.judge.scenario import scenario_of
 from workers.judge.scripted import ScriptedEndpoint
@@ -71,7 +71,9 @@ class Judge:
             progress=self.progress,
             interval_s=0.1,
             stop_s=0.5,
-            make_lanes=lambda policy: make_lanes(policy, settings, database, self.metrics),
+            make_lane=LaneMaker(
+                settings=settings, database=database, metrics=self.metrics, current=policy_file.read
+            ).make,
         )
         self.loop.start()
 
@@ -156,6 +158,7 @@ def test_the_limit_holds(database: Database, tmp_path: Path, judging: Callable[.
     with ScriptedEndpoint(scenario_of({"shares": {"slow": 1.0}, "slow_s": 0.3})) as endpoint:
         end(database, reviewing_by(policy_of(tmp_path, endpoint)), [UNSURE] * 6)
         policy = policy_of(tmp_path, endpoint, cost=0.012)
+        policy = written(tmp_path, Path(policy._path).read_text().replace("timeout_s = 0.4", "timeout_s = 5"))
         judging(database, policy)
         rows = wait_until_ended(database)
         requests = endpoint.counts()["requests"]

@@ -29,7 +29,7 @@ ROWS: list[dict[str, Any]] = [
     {"id": "d", "contexts": ["Tea."], "response": "[[fake:nan]] The tea."},
     {"id": "e", "context": "Tea.", "answer": "I cannot help with that.", "latency_ms": 3.5, "tags": {"a": "b"}},
 ]
-UNKNOWN_OFFLINE = {"received_at": None, "finished_at": None, "decision": None, "text": None}
+UNKNOWN_OFFLINE = dict.fromkeys(("received_at", "finished_at", "decision", "text", "combined_reason"))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row["id"]))

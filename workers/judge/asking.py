@@ -91,7 +91,7 @@ class Asking:
             return read_reply(repaired, again, item, claims)
         except ReplyInvalidError as error:
             kept = [
-                {"reply": storable(reply[:MOST_KEPT]), "problem": problem}
+                {"reply": reply[:MOST_KEPT], "problem": problem}
                 for reply, problem in ((text, first.problem), (repaired, error.problem))
             ]
             raise _NotUnderstoodError(error.reason, kept) from None
@@ -114,14 +114,9 @@ class Asking:
             temperature=judge.temperature,
             seed=None if judge.seed is None else judge.seed + vote,
         )
-        behalf = OnBehalf(review_seq=row.seq, tenant=row.tenant, rule=row.rule)
+        behalf = OnBehalf(review_seq=row.seq, tenant=row.tenant, rule=row.rule, attempt=row.attempt)
         reply = await self._caller.call(request, purpose=purpose, on_behalf=behalf, until=until)
         return reply.text
-
-
-def storable(text: str) -> str:
-    """The text without what no database takes: U+0000, and halves of surrogate pairs."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _nonce(item: Item) -> str:

@@ -23,6 +23,15 @@ FIRST_REST_S, LONGEST_REST_S = 0.5, 10.0
 MESSAGE_TOKENS, FRAME_TOKENS = 16, 64
 
 
+class NotWantedError(Exception):
+    """The review is not this worker's any more, or the policy does not want it sent; nothing was booked."""
+
+    def __init__(self, *, turned_off: bool) -> None:
+        """`turned_off`: the tenant's text may not be sent to the model any more."""
+        super().__init__()
+        self.turned_off = turned_off
+
+
 class SpendLimitError(Exception):
     """What is left of the tenant's money of the day is less than the call may cost; nothing was booked."""
 
@@ -34,6 +43,7 @@ class OnBehalf:
     review_seq: int | None
     tenant: str
     rule: str
+    attempt: int = 0  # of the review: who has it in hand
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,13 +56,14 @@ class NewCall:
     purpose: str
     model: str
     most_pico: int  # that it can cost
+    attempt: int = 0  # of the review
 
 
 class Ledger(Protocol):
     """Books calls. Its methods may block, and are called in threads."""
 
     def open(self, call: NewCall) -> int:
-        """Books a call; its number. Raises SpendLimitError, and then nothing was booked."""
+        """Books a call; its number. Raises SpendLimitError or NotWantedError, and then nothing was booked."""
 
     def settle(
         self,
@@ -116,6 +127,7 @@ class Caller:
             ChatFailedError: no reply came at any attempt, or none would.
             CircuitOpenError: the endpoint is left alone for now, and this call was not begun.
             SpendLimitError: the tenant's money of the day is spent.
+            NotWantedError: the text may not be sent any more.
         """
         attempt, failed = 0, None
         while True:
@@ -145,7 +157,8 @@ class Caller:
             await asyncio.sleep(held_s)
         self._circuit.begin()
         try:
-            number = await asyncio.to_thread(self._ledger.open, self._booked(request, purpose, on_behalf))
+            booked = self._booked(request, purpose, on_behalf)
+            number = await asyncio.to_thread(self._ledger.open, booked)
         except BaseException:
             self._circuit.abandoned()
             raise
@@ -162,10 +175,17 @@ class Caller:
             await asyncio.shield(self._settle(number, purpose, started, CallState.UNKNOWN, "broken_off", None))
             raise
         self._circuit.succeeded()
-        told = reply.input_tokens is not None and reply.output_tokens is not None
-        state, reason = (CallState.ANSWERED, None) if told else (CallState.UNKNOWN, "no_usage")
+        state, reason = self._answered(reply, booked)
         await self._settle(number, purpose, started, state, reason, reply)
         return reply
+
+    def _answered(self, reply: ChatReply, booked: NewCall) -> tuple[CallState, str | None]:
+        """No call costs more than was booked for it, or a wrong word of the endpoint would pass the limit."""
+        if reply.input_tokens is None or reply.output_tokens is None:
+            return CallState.UNKNOWN, "no_usage"
+        if self._model.cost_pico(reply.input_tokens, reply.output_tokens) > booked.most_pico:
+            return CallState.UNKNOWN, "usage_implausible"
+        return CallState.ANSWERED, None
 
     def _booked(self, request: ChatRequest, purpose: str, on_behalf: OnBehalf) -> NewCall:
         return NewCall(
@@ -174,6 +194,7 @@ class Caller:
             rule=on_behalf.rule,
             purpose=purpose,
             model=self._model.model or self.name,
+            attempt=on_behalf.attempt,
             most_pico=self._model.cost_pico(most_input_tokens(request), request.max_output_tokens),
         )
 

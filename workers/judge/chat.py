@@ -92,6 +92,11 @@ class ChatFailedError(Exception):
         self.retry_after_s = retry_after_s
 
 
+def storable(text: str) -> str:
+    """The text without what no database takes: U+0000, and halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
 class Chat(Protocol):
     """A language model that can be asked, by several at a time."""
 

@@ -12,7 +12,7 @@ from service.core.log import configure_logging, log
 from service.core.queue import judge_queue
 from workers.child import listen, open_database, serve_metrics, stop_on_signals
 from workers.jobs import make_resident
-from workers.judge.lanes import make_lanes
+from workers.judge.lanes import LaneMaker
 from workers.judge.loop import JudgeLoop
 from workers.policy_file import PolicyFile
 from workers.progress import EXIT_MISCONFIGURED, Progress
@@ -48,7 +48,7 @@ def _work(settings: Settings, database: Database, policy_file: PolicyFile, progr
         metrics=metrics,
         progress=progress,
         interval_s=settings.ticker_interval_s,
-        make_lanes=lambda policy: make_lanes(policy, settings, database, metrics),
+        make_lane=LaneMaker(settings=settings, database=database, metrics=metrics, current=policy_file.read).make,
     )
     make_resident(loop)
     port = serve_metrics(settings, metrics.registry)

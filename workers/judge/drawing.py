@@ -5,7 +5,6 @@ from typing import Any
 from models.judge.prompt import Message
 from service.core.reviewing.judge import Generator
 from service.core.store.reviews import TakenReview
-from workers.judge.asking import storable
 from workers.judge.calling import Caller, OnBehalf
 from workers.judge.chat import ChatRequest
 
@@ -37,10 +36,10 @@ class Drawing:
                 seed=None if self._generator.seed is None else self._generator.seed + number,
                 logprobs=True,
             )
-            behalf = OnBehalf(review_seq=row.seq, tenant=row.tenant, rule=row.rule)
+            behalf = OnBehalf(review_seq=row.seq, tenant=row.tenant, rule=row.rule, attempt=row.attempt)
             reply = await self._caller.call(request, purpose="draw", on_behalf=behalf, until=until)
             if reply.text.strip():
-                drawn.append({"text": storable(reply.text.strip()), "likelihood": reply.likelihood})
+                drawn.append({"text": reply.text.strip(), "likelihood": reply.likelihood})
         return drawn
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,17 +17,19 @@ from pydantic import SecretStr
 
 from service.core.reviewing.judge import Generator, Judge
 from workers.dialling import AddressRefusedError, Resolve, system_addresses
-from workers.judge.chat import ChatFailedError, ChatReply, ChatRequest, FailureKind
-from workers.judge.network import AnswerTooLargeError, CheckedNetwork, CheckedTransport
+from workers.judge.chat import ChatFailedError, ChatReply, ChatRequest, FailureKind, storable
+from workers.judge.network import AnswerEncodedError, AnswerTooLargeError, CheckedNetwork, CheckedTransport
 
 UNAUTHORISED, NOT_FOUND, RATE_LIMITED = (401, 403), 404, 429
 SERVER_ERRORS = 500
 # A gateway gave up on what stood behind it, which may well have gone on.
 GATEWAY_TIMEOUTS = (504, 524)
+TOO_LONG = ("context length", "context_length", "maximum context", "too many tokens", "prompt is too long")
 OPTIONAL = ("response_format", "logprobs", "seed", "temperature")  # what a server may not know
 # What the network raises goes through both libraries as it is.
 LOST = (
     AddressRefusedError,
+    AnswerEncodedError,
     AnswerTooLargeError,
     httpcore2.NetworkError,
     httpcore2.ProtocolError,
@@ -52,7 +55,7 @@ class EndpointChat:
         self._dropped: set[str] = set()
         self._limit_name = "max_tokens"
         self._http = httpx2.AsyncClient(
-            transport=CheckedTransport(network, model.concurrency),
+            transport=CheckedTransport(network, model.concurrency, key.get_secret_value() if key else NO_KEY),
             trust_env=False,
             follow_redirects=False,
             timeout=None,
@@ -79,27 +82,33 @@ class EndpointChat:
         await self._http.aclose()
 
     async def _complete(self, request: ChatRequest) -> ChatReply:
+        dropped, limit_name = set(self._dropped), self._limit_name
         while True:
-            body = self._body(request)
+            body = self._body(request, dropped, limit_name)
             try:
                 raw = await self._client.chat.completions.with_raw_response.create(**body)
             except openai.APIStatusError as error:
-                if self._adapt(error, body):
-                    continue  # refused before anything was generated: nothing was charged
-                raise _refused(error) from None
-            except openai.APIConnectionError as error:
-                raise ChatFailedError(_lost(error.__cause__)) from None
-            except LOST as error:
-                raise ChatFailedError(_lost(error)) from None
+                said = _said(error)
+                # Refused before anything was generated, so nothing was charged.
+                if limit_name == "max_tokens" and "max_completion_tokens" in said:
+                    limit_name = "max_completion_tokens"  # what newer models call it
+                elif more := self._droppable(said, body):
+                    dropped |= more
+                else:
+                    raise _refused(error) from None
+            except (openai.APIConnectionError, *LOST) as error:
+                raise ChatFailedError(_lost(error.__cause__ or error)) from None
             except openai.APIResponseValidationError:
                 raise ChatFailedError(FailureKind.MALFORMED) from None
-            return _read(raw.http_response)
+            else:
+                self._dropped, self._limit_name = dropped, limit_name  # it was that, so it is left out from now on
+                return _read(raw.http_response)
 
-    def _body(self, request: ChatRequest) -> dict[str, Any]:
+    def _body(self, request: ChatRequest, dropped: AbstractSet[str], limit_name: str) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self._model.model or "",
             "messages": [{"role": each.role, "content": each.content} for each in request.messages],
-            self._limit_name: request.max_output_tokens,
+            limit_name: request.max_output_tokens,
             "temperature": request.temperature,
         }
         if request.seed is not None:
@@ -109,22 +118,24 @@ class EndpointChat:
         if request.schema is not None and self._schema_wanted:
             form = {"name": "verdicts", "strict": True, "schema": request.schema}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
-        return {name: value for name, value in body.items() if name not in self._dropped}
+        return {name: value for name, value in body.items() if name not in dropped}
 
-    def _adapt(self, error: openai.APIStatusError, body: Mapping[str, Any]) -> bool:
-        """Whether the server refused something that it can do without; it is not sent again."""
-        if error.status_code not in {400, 422}:
-            return False
-        said = f"{getattr(error, 'param', '')} {error.message}".lower()
-        if self._limit_name == "max_tokens" and "max_tokens" in said and "max_completion_tokens" in said:
-            self._limit_name = "max_completion_tokens"  # what newer models call it
-            return True
+    def _droppable(self, said: str, body: Mapping[str, Any]) -> set[str]:
+        """What the server may have refused that it can do without; none where there is no such thing."""
         names = [name for name in OPTIONAL if name in body and (name != "response_format" or self._may_drop)]
         named = [name for name in names if name in said or (name == "response_format" and "json_schema" in said)]
         # Some servers do not name what they do not know: then the schema is what is least often known.
-        dropped = named[:1] or [name for name in names if name == "response_format"]
-        self._dropped.update(dropped)
-        return bool(dropped)
+        return set(named[:1] or [name for name in names if name == "response_format"])
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """What a server that refuses a request says of it. Raises ChatFailedError where nothing can be left out."""
+    if error.status_code not in {400, 422}:
+        raise _refused(error) from None
+    said = f"{getattr(error, 'param', '')} {error.message}".lower()
+    if any(words in said for words in TOO_LONG):
+        raise ChatFailedError(FailureKind.INPUT_TOO_LONG) from None
+    return said
 
 
 def _refused(error: openai.APIStatusError) -> ChatFailedError:
@@ -161,6 +172,8 @@ def _lost(cause: BaseException | None) -> FailureKind:
     match cause:
         case AddressRefusedError():
             return FailureKind.ADDRESS_REFUSED
+        case AnswerEncodedError():
+            return FailureKind.MALFORMED
         case AnswerTooLargeError():
             return FailureKind.TOO_LARGE
         case httpcore2.ConnectError() | httpcore2.ConnectTimeout() | httpcore2.PoolTimeout():
@@ -177,13 +190,13 @@ def _read(response: httpx2.Response) -> ChatReply:
         message, usage = choice["message"], answer.get("usage") or {}
         text = message.get("content")
         return ChatReply(
-            text=text if isinstance(text, str) else "",
+            text=storable(text) if isinstance(text, str) else "",
             input_tokens=_tokens(usage.get("prompt_tokens")),
             output_tokens=_tokens(usage.get("completion_tokens")),
             likelihood=_likelihood(choice.get("logprobs")),
             cut=choice.get("finish_reason") == "length",
         )
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OverflowError):
         raise ChatFailedError(FailureKind.MALFORMED) from None
 
 
@@ -196,4 +209,5 @@ def _likelihood(logprobs: object) -> float | None:
     if not isinstance(tokens, list) or not tokens:
         return None
     values = [float(each["logprob"]) for each in tokens]
-    return min(0.0, sum(values) / len(values)) if all(map(math.isfinite, values)) else None
+    mean = sum(values) / len(values)
+    return min(0.0, mean) if math.isfinite(mean) else None

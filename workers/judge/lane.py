@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from models.types import ReviewReason
@@ -21,7 +22,7 @@ from service.core.store.reviews import (
     take_reviews,
 )
 from workers.judge.asking import Reviewed
-from workers.judge.calling import Caller, SpendLimitError
+from workers.judge.calling import Caller, NotWantedError, SpendLimitError
 from workers.judge.chat import ChatFailedError, FailureKind
 from workers.judge.circuit import CircuitOpenError
 
@@ -42,6 +43,7 @@ class Lane:
     by: ReviewedBy
     concurrency: int  # reviews at a time, each of which makes one call at a time
     limit_s: float  # of one review, whatever happens
+    tenants: tuple[str, ...]  # whose text may be sent
     database: Database
     metrics: JudgeMetrics
     freed: Callable[[], None] = lambda: None  # called whenever a review is over, and there is room again
@@ -52,12 +54,15 @@ class Lane:
         """Reviews under way."""
         return len(self._active)
 
-    async def fill(self) -> int:
-        """Takes as many as there is room for and starts on them; returns how many. Raises StoreUnavailableError."""
+    async def fill(self, threads: Executor | None = None) -> int:
+        """Takes as many as there is room for and starts on them; returns how many. Raises StoreUnavailableError.
+
+        `threads`: in which the database is asked.
+        """
         room = min(self.concurrency - len(self._active), self.caller.room)
         if room <= 0:
             return 0
-        rows = await asyncio.to_thread(self._take, room)
+        rows = await asyncio.get_running_loop().run_in_executor(threads, self._take, room)
         for row in rows:
             task = asyncio.create_task(self._guarded(row))
             self._active.add(task)
@@ -70,15 +75,17 @@ class Lane:
 
     def _take(self, room: int) -> list[TakenReview]:
         with self.database.write() as connection:
-            return take_reviews(connection, Place.REMOTE, room, self.limit_s + MARGIN_S, self.reviewer)
+            return take_reviews(connection, Place.REMOTE, room, self.limit_s + MARGIN_S, self.reviewer, self.tenants)
 
     async def drain(self, grace_s: float) -> None:
         """Waits for what is under way; what is not done by then is given back."""
-        if self._active:
-            await asyncio.wait(set(self._active), timeout=grace_s)
-        for task in set(self._active):
-            task.cancel()
-        await asyncio.gather(*self._active, return_exceptions=True)
+        try:
+            if self._active:
+                await asyncio.wait(set(self._active), timeout=grace_s)
+        finally:
+            for task in set(self._active):
+                task.cancel()
+            await asyncio.gather(*self._active, return_exceptions=True)
 
     async def _guarded(self, row: TakenReview) -> None:
         """The row's boundary: what fails is tried again when its lease ends, and counted."""
@@ -95,6 +102,11 @@ class Lane:
                 found = await self.work(row, loop.time() + self.limit_s)
         except CircuitOpenError:
             await self._give_back(row)
+        except NotWantedError as error:
+            if error.turned_off:
+                await self._end(row, Reviewed(outcome=ReviewReason.TURNED_OFF))
+            else:
+                self.metrics.fenced.inc()
         except asyncio.CancelledError:
             await asyncio.shield(self._give_back(row))
             raise

@@ -8,23 +8,35 @@ from service.core.db import Database
 from service.core.errors import StoreUnavailableError
 from service.core.log import log
 from service.core.review_tables import CallState
-from service.core.store.spending import Call, Settlement, open_call, settle_call
-from workers.judge.calling import NewCall, SpendLimitError
+from service.core.store.spending import Call, Settlement, is_at_work, open_call, settle_call
+from workers.judge.calling import NewCall, NotWantedError, SpendLimitError
 
-SETTLE_TRIES = 5  # what could not be settled stays booked at the most that it can have cost
+SETTLE_TRIES = 40  # what could not be settled stays booked at the most that it can have cost
 SETTLE_REST_S = 0.5
 
 
 class DatabaseLedger:
     """Books in the database. Its methods block: call them in threads."""
 
-    def __init__(self, database: Database, limit_pico: Callable[[str], int | None]) -> None:
-        """`limit_pico`: the most that a tenant's calls of a day may cost; None: there is no limit."""
+    def __init__(
+        self,
+        database: Database,
+        limit_pico: Callable[[str], int | None],
+        may_be_sent: Callable[[str], bool] = lambda _tenant: True,
+    ) -> None:
+        """What the policy says.
+
+        Args:
+            database: with the reviews and calls.
+            limit_pico: the most that a tenant's calls of a day may cost; None: there is no limit.
+            may_be_sent: whether a tenant's text may be sent to the model now.
+        """
+        self._may_be_sent = may_be_sent
         self._database = database
         self._limit_pico = limit_pico
 
     def open(self, call: NewCall) -> int:
-        """Books a call; its number. Raises SpendLimitError if the day's limit leaves too little, StoreUnavailableError."""
+        """Books a call; its number. Raises SpendLimitError, NotWantedError or StoreUnavailableError: then nothing is."""
         booked = Call(
             review_seq=call.review_seq,
             tenant=call.tenant,
@@ -33,7 +45,11 @@ class DatabaseLedger:
             model=call.model,
             most_pico=call.most_pico,
         )
+        if not self._may_be_sent(call.tenant):
+            raise NotWantedError(turned_off=True)
         with self._database.write() as connection:
+            if call.review_seq is not None and not is_at_work(connection, call.review_seq, call.attempt):
+                raise NotWantedError(turned_off=False)
             number = open_call(connection, booked, self._limit_pico(call.tenant), utc_now())
         if number is None:
             raise SpendLimitError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from models.backends.causal import Generated, PromptTooLongError, load_causal
 from models.types import ModelError
 from service.core.reviewing.judge import Judge
-from workers.judge.chat import ChatFailedError, ChatReply, ChatRequest, FailureKind
+from workers.judge.chat import ChatFailedError, ChatReply, ChatRequest, FailureKind, storable
 
 GATHER_S = 0.02  # in which calls that come after the first join it
 
@@ -99,7 +99,7 @@ def _reply(found: Generated | ModelError, request: ChatRequest) -> ChatReply:
     if not found.finished and found.output_tokens < request.max_output_tokens:
         raise ChatFailedError(FailureKind.TIMED_OUT)
     return ChatReply(
-        text=found.text,
+        text=storable(found.text),
         input_tokens=found.input_tokens,
         output_tokens=found.output_tokens,
         likelihood=found.likelihood,

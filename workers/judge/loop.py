@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -24,9 +25,11 @@ from workers.review_sweep import sweep_reviews
 
 BEAT_S = 1.0  # longest rest: a stop, and a beat to the parent, come in time
 TELL_EVERY_S = 10.0
+RETRY_S = 60.0  # after a lane could not be made
+STORING_THREADS = 24  # in which reviews book, settle and end
 STOP_S = GRACE_S - 2.0  # for calls under way when a stop is asked for
 
-MakeLanes = Callable[[Policy], Mapping[Reviewer, Lane]]
+MakeLane = Callable[[Policy, Reviewer], Lane | None]
 
 
 class JudgeLoop:
@@ -40,7 +43,7 @@ class JudgeLoop:
         metrics: JudgeMetrics,
         progress: Progress,
         interval_s: float,
-        make_lanes: MakeLanes,
+        make_lane: MakeLane,
         stop_s: float = STOP_S,
     ) -> None:
         """Starts nothing yet.
@@ -51,7 +54,7 @@ class JudgeLoop:
             metrics: are counted up.
             progress: is beaten, and says when to stop.
             interval_s: between looks, if nobody rings.
-            make_lanes: the lanes that a policy asks for; may raise ModelError.
+            make_lane: that of a reviewer, if the policy asks for it; may raise ModelError.
             stop_s: for calls under way when a stop is asked for; what takes longer is given back.
         """
         self._database = database
@@ -59,10 +62,15 @@ class JudgeLoop:
         self._metrics = metrics
         self._progress = progress
         self._interval_s = interval_s
-        self._make_lanes = make_lanes
+        self._make_lane = make_lane
         self._stop_s = stop_s
-        self._lanes: Mapping[Reviewer, Lane] = {}
-        self._made_of: object = None
+        self._lanes: dict[Reviewer, Lane] = {}
+        self._made_of: dict[Reviewer, object] = {}  # what of the policy each lane follows from
+        self._failed_at: dict[Reviewer, float] = {}  # lanes that could not be made, and when
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor(
+            2, thread_name_prefix="judge-look"
+        )  # what stores retries must not hold it up
         self._name = uuid4().hex
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rung = asyncio.Event()
@@ -89,6 +97,7 @@ class JudgeLoop:
 
     async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(STORING_THREADS, thread_name_prefix="judge-store"))
         next_look = float("-inf")
         while not self._progress.stopping:
             self._progress.beat()
@@ -101,10 +110,12 @@ class JudgeLoop:
                 self._rung.set()
             await self._rest(min(BEAT_S, self._interval_s))
         self._loop = None
-        for lane in self._lanes.values():
-            await lane.drain(self._stop_s)
-            await lane.caller.close()
+        retired = [self._retire(lane, self._stop_s) for lane in self._lanes.values()]
+        for task in self._retiring:
+            task.cancel()  # their reviews are given back
+        await asyncio.gather(*retired, *self._retiring, return_exceptions=True)
         await asyncio.to_thread(self._forget)
+        self._threads.shutdown(wait=False)
 
     async def _rest(self, seconds: float) -> None:
         """Until a ring, at most so long."""
@@ -116,13 +127,13 @@ class JudgeLoop:
         try:
             await self._follow()
             taken = 0
-            for reviewer, lane in self._lanes.items():
-                taken += await lane.fill()
+            for reviewer, lane in list(self._lanes.items()):
+                taken += await lane.fill(self._threads)
                 self._metrics.under_way.labels(reviewer.value).set(lane.active)
             states: list[str] = [lane.caller.circuit_state.state for lane in self._lanes.values()]
             if states != self._told or time.monotonic() - self._told_at > TELL_EVERY_S:
                 self._told, self._told_at = states, time.monotonic()
-                await asyncio.to_thread(self._tell)
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._tell)
         except AssayError as error:
             self._metrics.ticks.labels("failed").inc()
             log.warning("judge_look_failed", error=error.code)
@@ -135,30 +146,47 @@ class JudgeLoop:
         return False
 
     async def _follow(self) -> None:
-        """Makes new lanes where the policy has others; what is under way ends as it began."""
+        """Makes new lanes where the policy has others; what is under way in the old ones ends by itself."""
         policy = self._file.read()
         if policy is None:
             return
-        wanted = (policy.judge, policy.consistency.generator, policy.spend)
-        if wanted == self._made_of:
-            return
+        for reviewer, wanted in ((Reviewer.JUDGE, policy.judge), (Reviewer.CONSISTENCY, policy.consistency.generator)):
+            failed_at = self._failed_at.get(reviewer)
+            retry = failed_at is not None and time.monotonic() - failed_at > RETRY_S
+            if self._made_of.get(reviewer) == wanted and not retry:
+                continue
+            self._made_of[reviewer] = wanted
+            if (old := self._lanes.pop(reviewer, None)) is not None:
+                task = asyncio.create_task(self._retire(old, old.limit_s))
+                self._retiring.add(task)
+                task.add_done_callback(self._retiring.discard)
+            await self._make(policy, reviewer)
+
+    async def _make(self, policy: Policy, reviewer: Reviewer) -> None:
+        self._failed_at.pop(reviewer, None)
         try:
-            lanes = await asyncio.to_thread(self._make_lanes, policy)
+            with self._progress.beating():  # a model in memory may have to be downloaded first
+                lane = await asyncio.to_thread(self._make_lane, policy, reviewer)
         except ModelError as error:
+            self._failed_at[reviewer] = time.monotonic()
             log.error("judge_not_loaded", error=str(error), fix="correct the policy file; `assay check` reads it")
-            lanes = {}
-        for lane in lanes.values():
+            return
+        if lane is not None:
             lane.freed = self._rung.set
-        old, self._lanes, self._made_of = self._lanes, lanes, wanted
-        for lane in old.values():
-            await lane.drain(lane.limit_s)
+            self._lanes[reviewer] = lane
+            log.info("judge_lane", lane=reviewer.value, endpoint=lane.caller.name)
+
+    @staticmethod
+    async def _retire(lane: Lane, grace_s: float) -> None:
+        try:
+            await lane.drain(grace_s)
+        finally:
             await lane.caller.close()
-        log.info("judge_lanes", lanes=sorted(reviewer.value for reviewer in lanes))
 
     def _tell(self) -> None:
         """Shows the circuits, and ends what waits in vain."""
         now, policy = utc_now(), self._file.read()
-        for lane in self._lanes.values():
+        for lane in list(self._lanes.values()):
             with self._database.write() as connection:
                 write_circuit(connection, self._circuit(lane, now))
         if policy is not None:

@@ -12,10 +12,15 @@ import httpx2
 from workers.dialling import MOST_ADDRESSES, AddressRefusedError, Resolve, refusal, system_addresses
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+SENT = (b"host", b"content-type", b"content-length", b"transfer-encoding", b"accept", b"user-agent")
 
 
 class AnswerTooLargeError(Exception):
     """An answer has more bytes than one can have."""
+
+
+class AnswerEncodedError(Exception):
+    """An answer is compressed, although nobody asked for that."""
 
 
 class CheckedNetwork(httpcore2.AsyncNetworkBackend):
@@ -75,8 +80,12 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
 class CheckedTransport(httpx2.AsyncBaseTransport):
     """HTTP/1.1 over such connections; an answer is bounded, and the environment has no say."""
 
-    def __init__(self, network: httpcore2.AsyncNetworkBackend, connections: int) -> None:
-        """Connects to nothing yet."""
+    def __init__(self, network: httpcore2.AsyncNetworkBackend, connections: int, key: str) -> None:
+        """Connects to nothing yet. `key`: sent as a bearer token."""
+        self._own = [
+            (b"accept-encoding", b"identity"),
+            (b"authorization", b"Bearer " + key.encode("latin-1", "replace")),
+        ]
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(),
             max_connections=connections,
@@ -93,10 +102,13 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
             port=request.url.port,
             target=request.url.raw_path,
         )
-        sent = httpcore2.Request(
-            method=request.method, url=url, headers=request.headers.raw, content=request.stream, extensions={}
-        )
+        # No others: what the environment or a library adds may be a secret of somebody else's.
+        headers = [(name, value) for name, value in request.headers.raw if name.lower() in SENT] + self._own
+        sent = httpcore2.Request(method=request.method, url=url, headers=headers, content=request.stream, extensions={})
         response = await self._pool.handle_async_request(sent)
+        if any(name.lower() == b"content-encoding" and value != b"identity" for name, value in response.headers):
+            await response.aclose()
+            raise AnswerEncodedError  # unpacked it may be of any size
         return httpx2.Response(
             status_code=response.status,
             headers=response.headers,

@@ -12,6 +12,7 @@ from service.core.privacy import TenantName
 from service.core.web_address import WebAddress, web_address
 
 PICO = 1_000_000_000_000  # in which money is counted: whole numbers, so that sums are exact
+LONGEST_S = 3_600  # of all calls of one review, one after the other
 _PER_MILLION_TO_PICO = PICO // 1_000_000
 
 ModelName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
@@ -53,6 +54,12 @@ class _Model(_Part):
         """What so many tokens cost, in 1e-12 of the currency."""
         price = (self.input_price or Decimal(0)) * input_tokens + (self.output_price or Decimal(0)) * output_tokens
         return int((price * _PER_MILLION_TO_PICO).to_integral_value(rounding="ROUND_UP"))
+
+    def _check_time(self, calls: int) -> None:
+        if calls * self.attempts * self.timeout_s > LONGEST_S:
+            raise ValueError(
+                f"`timeout_s` x `attempts` x {calls} calls is over {LONGEST_S} s, for which a sample may be held: lower one"
+            )
 
     def _check_endpoint(self) -> None:
         if self.url is None:
@@ -116,6 +123,7 @@ class Judge(_Model):
         if (self.url is None) is (self.local is None):
             raise ValueError("give `url` with `model`, or `local`")
         self._check_endpoint()
+        self._check_time(2 * self.votes)
         if self.votes > 1 and self.temperature == 0:
             raise ValueError("several `votes` at temperature 0 are the same one over again: give a `temperature`")
         return self
@@ -137,6 +145,7 @@ class Generator(_Model):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         self._check_endpoint()
+        self._check_time(self.samples)
         return self
 
 

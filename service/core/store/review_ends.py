@@ -1,5 +1,6 @@
 """Ends of reviews that nobody works on: overdue, given up, or not wanted any more."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ from sqlalchemy import Connection, and_, select, update
 
 from models.types import ReviewReason
 from service.core.review_tables import Place, Reviewer, reviews
+from service.core.store.calls import sum_calls
 from service.core.store.reviews import (
     FREE,
     MOST_FAILURES,
@@ -15,7 +17,6 @@ from service.core.store.reviews import (
     PENDING,
     ended,
     remove_promised,
-    sum_calls,
 )
 from service.core.store.spending import refund
 from service.core.tables import samples
@@ -27,9 +28,7 @@ def end_overdue(connection: Connection, reviewer: Reviewer, before: datetime, no
         Reviewer.JUDGE: ReviewReason.JUDGE_UNAVAILABLE,
         Reviewer.CONSISTENCY: ReviewReason.GENERATOR_UNAVAILABLE,
     }[reviewer]
-    overdue = and_(
-        reviews.c.reviewer == reviewer.value, reviews.c.place == Place.REMOTE.value, reviews.c.created_at < before
-    )
+    overdue = and_(reviews.c.reviewer == reviewer.value, reviews.c.created_at < before)
     return _end_all(connection, overdue, reason, now, limit)
 
 
@@ -56,11 +55,12 @@ def _end_all(connection: Connection, which: Any, reason: ReviewReason, now: date
         .with_for_update(skip_locked=True)
     )
     rows = connection.execute(due).all()
+    back: dict[str, int] = defaultdict(int)
     for row in rows:
         sums = sum_calls(connection, row.seq)
         values = ended(reason, NOBODY, now) | sums | {"lease_until": None}
         connection.execute(update(reviews).where(reviews.c.seq == row.seq).values(values))
-        if row.estimate_pico:
-            refund(connection, row.tenant, int(row.estimate_pico) - int(sums["cost_pico"]))
+        back[row.tenant] += int(row.estimate_pico) - sums["cost_pico"] if row.estimate_pico else 0
     remove_promised(connection, [row.sample_seq for row in rows], now)
+    refund(connection, back)
     return len(rows)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, func, literal, literal_column, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, Connection, and_, literal, literal_column, or_, select, type_coerce, update
 
 from models.types import Consistent, Judged, NotApplicable, ReviewReason, Scored, Unscored
 from service.core.clock import database_now
-from service.core.review_tables import Place, Reviewer, Why, llm_calls, review_claims, reviews
+from service.core.review_tables import Place, Reviewer, Why, review_claims, reviews
+from service.core.store.calls import sum_calls
 from service.core.store.dialect import insert
 from service.core.store.removal import promised
 from service.core.store.spending import refund
@@ -92,10 +93,16 @@ def add_reviews(connection: Connection, made: Sequence[NewReview], now: datetime
 
 
 def take_reviews(
-    connection: Connection, place: Place, limit: int, lease_s: float, reviewer: Reviewer | None = None
+    connection: Connection,
+    place: Place,
+    limit: int,
+    lease_s: float,
+    reviewer: Reviewer | None = None,
+    tenants: Sequence[str] | None = None,
 ) -> list[TakenReview]:
-    """Takes pending reviews, of one reviewer if it is named, oldest first. One whose text is gone is ended by who removed the text, and left alone."""
-    own = () if reviewer is None else (reviews.c.reviewer == reviewer.value,)
+    """Takes pending reviews, oldest first; of one reviewer, and of these tenants alone, if they are named. One whose text is gone is ended by who removed the text, and left alone."""
+    own = [] if reviewer is None else [reviews.c.reviewer == reviewer.value]
+    own += [] if tenants is None else [reviews.c.tenant.in_(tenants)]
     candidates = (
         select(reviews.c.seq)
         .join(samples, samples.c.seq == reviews.c.sample_seq)
@@ -176,18 +183,10 @@ def finish_review(
     if estimate is None:
         return False
     _write_claims(connection, row.seq, outcome)
-    if estimate:
-        refund(connection, row.tenant, int(estimate) - int(sums["cost_pico"]))
     remove_promised(connection, [row.sample_seq], now)
+    if estimate:
+        refund(connection, {row.tenant: int(estimate) - sums["cost_pico"]})
     return True
-
-
-def sum_calls(connection: Connection, seq: int) -> dict[str, int]:
-    """What all calls of a review took, those of workers that died over it counted in."""
-    sums = [func.coalesce(func.sum(llm_calls.c[name]), 0) for name in ("input_tokens", "output_tokens", "cost_pico")]
-    row = connection.execute(select(func.count(), *sums).where(llm_calls.c.review_seq == seq)).one()
-    names = ("calls", "input_tokens", "output_tokens", "cost_pico")
-    return {name: int(value) for name, value in zip(names, row, strict=True)}
 
 
 def remove_promised(connection: Connection, seqs: Iterable[int], now: datetime) -> None:

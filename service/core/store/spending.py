@@ -3,6 +3,7 @@
 A limit holds whatever is killed: what was booked and never settled stays spent.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from service.core.clock import EPOCH, utc_now
-from service.core.review_tables import CallState, llm_budgets, llm_calls, llm_spend
+from service.core.review_tables import CallState, llm_budgets, llm_calls, llm_spend, reviews
 from service.core.reviewing.cascade import Bucket, full_bucket
 from service.core.store.dialect import insert
+from service.core.tables import State
 
 LOST_AFTER = timedelta(minutes=20)  # twice the longest call: whoever made it is gone
 
@@ -111,10 +113,10 @@ def spent_on(connection: Connection, tenant: str, now: datetime) -> int:
 def read_bucket(connection: Connection, tenant: str, limit_pico: int) -> Bucket:
     """A tenant's bucket now, its row held until the transaction ends; a full one before the first sample."""
     now = utc_now()
-    row = connection.execute(select(llm_budgets).where(llm_budgets.c.tenant == tenant).with_for_update()).one_or_none()
     full = full_bucket(limit_pico)
-    if row is None:
-        return full
+    first = insert(connection, llm_budgets).values(tenant=tenant, level_pico=full.level, filled_at=now)
+    connection.execute(first.on_conflict_do_nothing())  # so that there is a row to hold
+    row = connection.execute(select(llm_budgets).where(llm_budgets.c.tenant == tenant).with_for_update()).one()
     held = Bucket(level=min(int(row.level_pico), full.capacity), capacity=full.capacity)
     return held.filled((now - row.filled_at).total_seconds())
 
@@ -126,10 +128,22 @@ def write_bucket(connection: Connection, tenant: str, bucket: Bucket, now: datet
     connection.execute(statement.on_conflict_do_update(index_elements=["tenant"], set_=values))
 
 
-def refund(connection: Connection, tenant: str, pico: int) -> None:
-    """Gives back to a tenant's bucket what a review cost less than was expected, or takes what it cost more."""
-    level = llm_budgets.c.level_pico + pico
-    connection.execute(update(llm_budgets).where(llm_budgets.c.tenant == tenant).values(level_pico=level))
+def refund(connection: Connection, by_tenant: Mapping[str, int]) -> None:
+    """Gives back to tenants' buckets what reviews cost less than was expected, or takes what they cost more.
+
+    Buckets are held in order of tenants, and after any samples: whoever takes several must not wait in a circle.
+    """
+    for tenant, pico in sorted(by_tenant.items()):
+        level = llm_budgets.c.level_pico + pico
+        connection.execute(update(llm_budgets).where(llm_budgets.c.tenant == tenant).values(level_pico=level))
+
+
+def is_at_work(connection: Connection, review_seq: int, attempt: int) -> bool:
+    """Whether a review still is its holder's: neither ended, nor erased, nor taken by another."""
+    statement = select(reviews.c.seq).where(
+        reviews.c.seq == review_seq, reviews.c.attempt == attempt, reviews.c.state == State.PENDING.value
+    )
+    return connection.execute(statement).first() is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -271,3 +271,18 @@ def test_the_fake_compares_by_words() -> None:
     """Half of the alternatives lack the claim's words: half of the score."""
     found = compared(FakeScorer(), "The kettle is blue.", "The kettle is blue.", "Bananas fly daily.")
     assert (found.scored.score, found.clusters) == (0.5, 2)
+
+
+class TestLong:
+    def test_a_denial_is_no_agreement(self) -> None:
+        """An alternative that holds the claim's words within another sentence is read, not taken for the same."""
+        backend = WordBackend()
+        compared(word_scorer(backend), "The shop opens at nine.", "It is false that the shop opens at nine.")
+        assert backend.calls
+
+    def test_answers_that_are_cut_have_no_entropy(self) -> None:
+        """What differs may lie behind what was read: unknown, and not 0."""
+        long = " ".join(f"Shop {n} opens at nine." for n in range(12))
+        found = compared(word_scorer(), long, long + " All are closed.")
+        assert (found.entropy, found.clusters) == (None, None)
+        assert found.scored.claims_checked == 12
