@@ -4,13 +4,14 @@ Each claim of the response is read beside the windows of each alternative that a
 beside each other, both ways, to find those that mean the same. What is the same to the letter is never read.
 """
 
+import math
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from models.aggregate import judge_response
 from models.claims import split_claims
-from models.consistency import FLAGGED_FROM, contradiction, disagreement, entails, semantic_entropy
+from models.consistency import FLAGGED_FROM, contradicts, deciding, disagreement, entails, semantic_entropy
 from models.limits import Limits
 from models.pair_cache import PairKey
 from models.pairs import Plan, PlannedClaim, Planner
@@ -45,9 +46,13 @@ class Comparison:
     answers: tuple[int, ...]  # of the response and each alternative its place among the distinct ones
     cut: bool  # an answer is longer than what is read of it, so that what differs may not have been read
     begun: bool = False
-    read: int = 0
     found: dict[PairKey, Probability] = field(default_factory=dict)
     clusters: dict[int, int] = field(default_factory=dict)  # of distinct answers, those that have one
+
+    @property
+    def read(self) -> int:
+        """Distinct pairs that were read."""
+        return len(self.found)
 
     def anew(self) -> "Comparison":
         """The same, with nothing read yet."""
@@ -73,7 +78,6 @@ class Comparison:
         """Takes the answers to the pairs that were asked for last, in their order."""
         keys = self.next_keys()
         self.found.update(zip(keys, answers, strict=True))
-        self.read += len(keys)
         self.begun = True
         self._cluster()
 
@@ -125,10 +129,9 @@ class Comparison:
         claim, score, verdict = planned.claim, None, Verdict.NOT_CHECKABLE
         if planned.ids:
             found = [[self.found[window, planned.ids] for window in windows] for windows in alternatives]
-            score = sum(disagreement(read) if read else 0.0 for read in found) / len(found)
-            contradicted = any(
-                contradiction(each) > max(each.entailment, each.neutral or 0.0) for read in found for each in read
-            )
+            # Summed exactly: the order of alternatives changes nothing.
+            score = math.fsum(disagreement(read) for read in found if read) / len(found)
+            contradicted = any(contradicts(deciding(read)) for read in found if read)
             against = Verdict.CONTRADICTED if contradicted else Verdict.UNSUPPORTED
             verdict = Verdict.SUPPORTED if score < FLAGGED_FROM else against
         return ClaimResult(
@@ -190,21 +193,21 @@ def _same_words(text: str) -> str:
 def _whole(encoder: Encoder, limits: Limits, item: Item) -> tuple[tuple[TokenIds, ...], tuple[int, ...], bool]:
     """The distinct answers as they are read whole, which one the response and each alternative is, and whether one is cut.
 
-    Each gets half of the model's input; with the question before it where both fit, else alone.
+    Each gets half of the model's input. The question is before all of them where it fits beside the longest, else before
+    none: both sides of a pair are read alike.
     """
     room = (limits.max_length - encoder.specials) // 2
-    question = encoder.encode(item.question).ids if item.question else []
+    question = encoder.encode(item.question).ids if item.question else ()
     places: dict[str, int] = {}
-    texts: list[TokenIds] = []
+    texts: list[Sequence[int]] = []
     answers: list[int] = []
-    cut = False
     for text in (item.response, *(each.text for each in item.samples)):
         key = _same_words(text)
         if key not in places:
             places[key] = len(texts)
-            ids = encoder.encode(text.strip()).ids
-            fits = len(question) + len(ids) <= room
-            cut = cut or len(ids) > room
-            texts.append(pack([*question, *ids] if fits else ids[:room]))
+            texts.append(encoder.encode(text.strip()).ids)
         answers.append(places[key])
-    return tuple(texts), tuple(answers), cut and len(texts) > 1
+    longest = max(map(len, texts))
+    asked = question if len(question) + longest <= room else ()
+    read = tuple(pack([*asked, *ids][:room]) for ids in texts)
+    return read, tuple(answers), longest > room and len(texts) > 1

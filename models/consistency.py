@@ -15,27 +15,37 @@ from collections.abc import Sequence
 from models.types import Probability
 
 # Raise with any change to what is compared, read or computed: it is part of the fingerprint of self-consistency.
-CONSISTENCY_VERSION = "1"
+CONSISTENCY_VERSION = "2"
 
 FLAGGED_FROM = 0.5  # more contradiction than entailment
 
 
 def disagreement(windows: Sequence[Probability]) -> float:
-    """How far an alternative answer speaks against a claim, 0..1: contradiction / (contradiction + entailment).
+    """How far an alternative answer speaks against a claim, 0..1: contradiction / (contradiction + entailment)."""
+    decided = deciding(windows)
+    against = contradiction(decided)
+    both = against + decided.entailment
+    return against / both if both > 0 else 0.5
 
-    Of several windows that one decides which entails the claim most, if entailment is its likeliest class; else the one
-    that contradicts it most.
+
+def deciding(windows: Sequence[Probability]) -> Probability:
+    """Of at least one window of an alternative answer that which decides what it says of a claim.
+
+    The one that entails the claim most, if entailment is the likeliest class of any; else the one that contradicts it most.
     """
     entailing = [each for each in windows if entails(each)]
-    deciding = max(entailing, key=lambda each: each.entailment) if entailing else max(windows, key=contradiction)
-    against = contradiction(deciding)
-    both = against + deciding.entailment
-    return against / both if both > 0 else 0.5
+    return max(entailing, key=lambda each: each.entailment) if entailing else max(windows, key=contradiction)
 
 
 def entails(answer: Probability) -> bool:
     """Whether entailment is the likeliest class."""
     return answer.entailment > max(answer.neutral or 0.0, contradiction(answer))
+
+
+def contradicts(answer: Probability) -> bool:
+    """Whether contradiction is the likeliest class; never for a model that cannot tell it from neutral."""
+    against = answer.contradiction
+    return against is not None and against > max(answer.entailment, answer.neutral or 0.0)
 
 
 def contradiction(answer: Probability) -> float:

@@ -274,12 +274,6 @@ def test_the_fake_compares_by_words() -> None:
 
 
 class TestLong:
-    def test_a_denial_is_no_agreement(self) -> None:
-        """An alternative that holds the claim's words within another sentence is read, not taken for the same."""
-        backend = WordBackend()
-        compared(word_scorer(backend), "The shop opens at nine.", "It is false that the shop opens at nine.")
-        assert backend.calls
-
     def test_answers_that_are_cut_have_no_entropy(self) -> None:
         """What differs may lie behind what was read: unknown, and not 0."""
         long = " ".join(f"Shop {n} opens at nine." for n in range(12))
