@@ -1,6 +1,7 @@
 """A judge worker over a scripted endpoint: every review ends in a stated state, and the bill is the endpoint's own."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from service.core.judge_metrics import JudgeMetrics
 from service.core.review_tables import CallState, Place, Reviewer, llm_calls
 from service.core.reviewing.judge import PICO
 from service.core.store.circuits import read_circuits
+from service.core.store.removal import By, Depth, Removal, remove_batch
 from service.core.store.spending import spent_on
 from tests.integration.reviewing import end, reviewing_by, rows_of, written
 from tests.integration.support import scored
@@ -246,3 +248,41 @@ def test_what_the_first_scorer_cannot_read_the_judge_can(
         judging(database, policy)
         [row] = wait_until_ended(database)
     assert (row.state, row.why) == ("scored", "band")
+
+
+def test_a_tenant_that_opts_out_is_not_sent(
+    database: Database, tmp_path: Path, judging: Callable[[Database, PolicyFile], Judge]
+) -> None:
+    """What waits when the policy stops naming its tenant ends unsent, whatever a worker finds first."""
+    with ScriptedEndpoint() as endpoint:
+        end(database, reviewing_by(policy_of(tmp_path, endpoint)), [UNSURE] * 4)
+        text = Path(policy_of(tmp_path, endpoint)._path).read_text().replace('["default"]', '["other"]')
+        judging(database, written(tmp_path, text))
+        rows = wait_until_ended(database)
+        assert endpoint.counts()["requests"] == 0
+    assert {row.state_reason for row in rows} == {"turned_off"}
+
+
+@pytest.mark.parametrize("how", ["erased", "opted out"])
+def test_no_further_call_is_made_of_what_must_not_be_sent_any_more(
+    database: Database, tmp_path: Path, judging: Callable[[Database, PolicyFile], Judge], how: str
+) -> None:
+    """The call under way cannot be taken back; the next vote of the same sample is not asked for."""
+    with ScriptedEndpoint(scenario_of({"shares": {"slow": 1.0}, "slow_s": 0.6})) as endpoint:
+        policy = policy_of(tmp_path, endpoint, more="votes = 5\ntemperature = 0.5")
+        text = Path(policy._path).read_text().replace("timeout_s = 0.4", "timeout_s = 5")
+        policy = written(tmp_path, text)
+        end(database, reviewing_by(policy), [UNSURE])
+        judging(database, policy)
+        wait_for(lambda: endpoint.counts()["requests"] == 1, seconds=20)
+        if how == "erased":
+            removal = Removal(tenant="default", depth=Depth.TEXTS, by=By.REQUEST)
+            with database.write() as connection:
+                remove_batch(connection, removal, utc_now(), 10)
+        else:
+            written(tmp_path, text.replace('["default"]', '["other"]'))
+        wait_until_ended(database)
+        time.sleep(1.5)  # in which a second vote would have come
+        assert endpoint.counts()["requests"] == 1
+    [row] = rows_of(database)
+    assert (row.state, row.state_reason) == ("unscored", "erased" if how == "erased" else "turned_off")
