@@ -1,9 +1,20 @@
-"""The section on the judge of `docs/performance.md`, written from what `assay bench judge` measured."""
+"""The document of what `assay bench judge` measured, written beside its JSON file."""
 
 from workers.bench.judging_results import JudgingResult, JudgingStore
 from workers.bench.markdown import row, section, table
 
 LEAST_RATIO = "90%"
+HEAD = """# Performance beside a judge
+
+Written by `assay bench judge --json docs/performance/judge.json`. Do not edit: run it again, on a machine that does nothing
+else.
+
+"""
+
+
+def judging_document(result: JudgingResult) -> str:
+    """The whole document."""
+    return HEAD + judging_section(result)
 
 
 def judging_section(result: JudgingResult) -> str:

@@ -95,7 +95,9 @@ def bench_judge(
         judging = _bench("judging")
         result = judging.bench_judging(judging.QUICK if quick else judging.FULL, database, console)
     write_result(result, json)
-    console.print(judging_report.judging_section(result), markup=False, soft_wrap=True)
+    written = judging_report.judging_document(result)
+    json.with_suffix(".md").write_text(written, encoding="utf-8")
+    console.print(written, markup=False, soft_wrap=True)
     _warn_if(quick, console)
 
 
