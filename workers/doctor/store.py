@@ -19,6 +19,7 @@ from service.core.store.leases import acquire, seconds_left
 from service.core.store.taking import backlog
 from workers.doctor.alerts import check_alerts
 from workers.doctor.finding import Finding, examined, fail, masked, ok, warn
+from workers.doctor.judge import check_judge
 from workers.doctor.retention import check_retention
 from workers.ticker import LEASE_NAME
 
@@ -76,6 +77,7 @@ def _check_content(settings: Settings, database: Database) -> Iterator[Finding]:
     yield from examined("backlog", lambda: _check_backlog(settings, database))
     yield from examined("retention", lambda: check_retention(settings, database))
     yield from examined("alerts", lambda: check_alerts(settings, database))
+    yield from examined("judge", lambda: check_judge(settings, database))
 
 
 def _first_line(error: AssayError, url: str) -> str:

@@ -1,0 +1,94 @@
+"""Checks of the judge: somebody calls it, it answers, it has its key and its prompt, and there is money left."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from importlib.util import find_spec
+
+from sqlalchemy import BigInteger, Connection, func, literal_column, select, type_coerce
+
+from models.judge.prompt import load_prompt
+from models.types import ModelError
+from service.core.alerting.wording import span
+from service.core.clock import EPOCH, from_microseconds, utc_now
+from service.core.config import Settings
+from service.core.db import Database
+from service.core.errors import PolicyInvalidError
+from service.core.policy import Policy, read_policy
+from service.core.review_tables import llm_spend, reviews
+from service.core.reviewing.judge import Generator, Judge
+from service.core.store.circuits import read_circuits
+from workers.doctor.finding import Finding, fail, ok, warn
+
+NEARLY = 0.9  # of a day's money
+_PENDING = reviews.c.state == literal_column("'pending'")  # the partial index's predicate
+
+
+def check_judge(settings: Settings, database: Database) -> Iterator[Finding]:
+    """What the policy asks for is there, and at work; silent where it names no language model."""
+    try:
+        policy = read_policy(settings.policy_file)
+    except PolicyInvalidError:  # its own check says so
+        return
+    models = [model for model in (policy.judge, policy.consistency.generator) if model is not None]
+    if not models:
+        return
+    yield from _equipped(settings, models)
+    now = utc_now()
+    with database.read() as connection:
+        yield from _at_work(connection, now)
+        yield from _waiting(connection, policy, now)
+        yield from _spent(connection, policy, now)
+
+
+def _equipped(settings: Settings, models: list[Judge | Generator]) -> Iterator[Finding]:
+    if any(model.url is not None for model in models) and find_spec("openai") is None:
+        yield fail(
+            "judge", "openai is not installed, and the policy names an endpoint", "pip install 'assay-llm[judge]'"
+        )
+    keys = {"judge": settings.judge_api_key, "generator": settings.generator_api_key}
+    for model in models:
+        name = "judge" if isinstance(model, Judge) else "generator"
+        if model.url is not None and not model.allow_private and keys[name] is None:
+            fix = f"Set ASSAY_{name.upper()}_API_KEY for judge workers, if the endpoint wants a key."
+            yield warn("judge", f"the {name}'s endpoint gets no key", fix)
+        if isinstance(model, Judge):
+            try:
+                load_prompt(model.prompt)
+            except ModelError as error:
+                yield fail("judge", str(error), "Correct `prompt` under [judge], or the file; `assay check` reads it.")
+
+
+def _at_work(connection: Connection, now: datetime) -> Iterator[Finding]:
+    circuits = read_circuits(connection, now)
+    if not circuits:
+        fix = "Start one with `assay judge worker`; until then samples wait, and end as `judge_unavailable`."
+        yield warn("judge", "no judge worker has told of itself for a minute", fix)
+    for each in circuits:
+        if each.state == "closed":
+            yield ok("judge", f"{each.endpoint} is called by worker {each.holder[:12]}")
+        else:
+            text = f"{each.endpoint} is left alone by worker {each.holder[:12]} after {each.reason}, {span(now - each.since)}"
+            yield warn("judge", text, "Look at the endpoint; docs/judge.md says what each reason means.")
+
+
+def _waiting(connection: Connection, policy: Policy, now: datetime) -> Iterator[Finding]:
+    oldest = select(func.min(type_coerce(reviews.c.created_at, BigInteger))).where(_PENDING)
+    moment = connection.execute(oldest).scalar_one()
+    wait = timedelta(seconds=policy.judge.wait_s if policy.judge else 3_600)
+    if moment is not None and now - from_microseconds(int(moment)) > wait:
+        age = span(now - from_microseconds(int(moment)))
+        fix = "Start a worker with this policy file in ASSAY_POLICY_FILE: it ends what waits in vain."
+        yield warn("judge", f"a review has waited for {age}, longer than `wait_s`", fix)
+
+
+def _spent(connection: Connection, policy: Policy, now: datetime) -> Iterator[Finding]:
+    if policy.spend is None:
+        return
+    today = select(llm_spend.c.tenant, llm_spend.c.cost_pico).where(llm_spend.c.day == (now - EPOCH).days)
+    for row in connection.execute(today.order_by(llm_spend.c.tenant)).all():
+        share = int(row.cost_pico) / policy.spend.limit_pico(row.tenant)
+        if share > NEARLY:
+            fix = (
+                "Raise `cost` under [spend], or lower the cascade's `floor`; from there on calls end as `spend_limit`."
+            )
+            yield warn("judge", f"{row.tenant} has spent {share:.0%} of today's money", fix)
