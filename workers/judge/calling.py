@@ -133,7 +133,7 @@ class Caller:
         while True:
             attempt += 1
             try:
-                return await self._attempt(request, purpose, on_behalf)
+                return await self._attempt(request, purpose, on_behalf, until)
             except CircuitOpenError:
                 if failed is None:
                     raise
@@ -152,13 +152,15 @@ class Caller:
         longest = min(LONGEST_REST_S, FIRST_REST_S * 2.0 ** (attempt - 1))
         return max(retry_after_s or 0.0, longest * self._chance())
 
-    async def _attempt(self, request: ChatRequest, purpose: str, on_behalf: OnBehalf) -> ChatReply:
-        if (held_s := self._circuit.held_s) > 0:
+    async def _attempt(self, request: ChatRequest, purpose: str, on_behalf: OnBehalf, until: float) -> ChatReply:
+        while (held_s := self._circuit.held_s) > 0:  # another call may have been asked for a longer rest meanwhile
+            if held_s >= until - asyncio.get_running_loop().time():
+                raise CircuitOpenError
             await asyncio.sleep(held_s)
         self._circuit.begin()
         try:
             booked = self._booked(request, purpose, on_behalf)
-            number = await asyncio.to_thread(self._ledger.open, booked)
+            number = await self._open(booked)
         except BaseException:
             self._circuit.abandoned()
             raise
@@ -172,12 +174,24 @@ class Caller:
             raise
         except BaseException:  # told to stop, or a fault of ours: it may have been sent
             self._circuit.abandoned()
-            await asyncio.shield(self._settle(number, purpose, started, CallState.UNKNOWN, "broken_off", None))
+            await self._settle(number, purpose, started, CallState.UNKNOWN, "broken_off", None)
             raise
         self._circuit.succeeded()
         state, reason = self._answered(reply, booked)
         await self._settle(number, purpose, started, state, reason, reply)
         return reply
+
+    async def _open(self, booked: NewCall) -> int:
+        """Books it. Told to stop meanwhile, it gives back what was booked for a call that is never sent."""
+        numbers: list[int] = []
+        started = time.monotonic()
+        try:
+            await _whole(lambda: numbers.append(self._ledger.open(booked)))
+        except asyncio.CancelledError:
+            for number in numbers:
+                await self._settle(number, booked.purpose, started, CallState.FAILED, "broken_off", None)
+            raise
+        return numbers[0]
 
     def _answered(self, reply: ChatReply, booked: NewCall) -> tuple[CallState, str | None]:
         """No call costs more than was booked for it, or a wrong word of the endpoint would pass the limit."""
@@ -220,15 +234,33 @@ class Caller:
         self._metrics.cost.inc((cost or 0) / PICO)
         if state is CallState.UNKNOWN:
             log.warning("call_cost_unknown", purpose=purpose, reason=reason)
-        await asyncio.to_thread(
-            self._ledger.settle,
-            number,
-            state=state,
-            reason=reason,
-            input_tokens=tokens_in,
-            output_tokens=tokens_out,
-            cost_pico=cost,
+        await _whole(
+            lambda: self._ledger.settle(
+                number,
+                state=state,
+                reason=reason,
+                input_tokens=tokens_in,
+                output_tokens=tokens_out,
+                cost_pico=cost,
+            )
         )
+
+
+async def _whole(work: Callable[[], None]) -> None:
+    """Runs it in a thread to its end: who is told to stop meanwhile stops after it.
+
+    `to_thread` alone drops work that still waits for a thread, and what an endpoint said it used would be lost.
+    """
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    stop: asyncio.CancelledError | None = None
+    while not working.done():
+        try:
+            await asyncio.wait([working])
+        except asyncio.CancelledError as error:
+            stop = error
+    if stop is not None:
+        raise stop from working.exception()
+    working.result()
 
 
 def most_input_tokens(request: ChatRequest) -> int:

@@ -34,8 +34,8 @@ class ChatReply:
 class FailureKind(StrEnum):
     """Why no reply came."""
 
-    TIMED_OUT = "timed_out"  # not within the hard limit
-    UNREACHABLE = "unreachable"  # no connection
+    TIMED_OUT = "timed_out"  # sent, and no answer within the hard limit
+    UNREACHABLE = "unreachable"  # no connection, or none within the hard limit: nothing was sent
     ADDRESS_REFUSED = "address_refused"  # the host leads to an address that is not public
     RATE_LIMITED = "rate_limited"  # 429
     SERVER_ERROR = "server_error"  # 5xx

@@ -96,7 +96,8 @@ class Circuit:
         if kind.is_of_request:
             return
         self._last.append(kind)
-        if trying or self._is_enough():
+        # What began before it opened and fails late says nothing new: the rest goes on as it is.
+        if trying or (self._state is State.CLOSED and self._is_enough()):
             self._open()
 
     def abandoned(self) -> None:

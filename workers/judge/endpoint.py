@@ -18,7 +18,14 @@ from pydantic import SecretStr
 from service.core.reviewing.judge import Generator, Judge
 from workers.dialling import AddressRefusedError, Resolve, system_addresses
 from workers.judge.chat import ChatFailedError, ChatReply, ChatRequest, FailureKind, storable
-from workers.judge.network import AnswerEncodedError, AnswerTooLargeError, CheckedNetwork, CheckedTransport
+from workers.judge.network import (
+    SENDING,
+    AnswerEncodedError,
+    AnswerTooLargeError,
+    CheckedNetwork,
+    CheckedTransport,
+    Sending,
+)
 
 UNAUTHORISED, NOT_FOUND, RATE_LIMITED = (401, 403), 404, 429
 SERVER_ERRORS = 500
@@ -55,13 +62,13 @@ class EndpointChat:
         self._dropped: set[str] = set()
         self._limit_name = "max_tokens"
         self._http = httpx2.AsyncClient(
-            transport=CheckedTransport(network, model.concurrency, key.get_secret_value() if key else NO_KEY),
+            transport=CheckedTransport(network, model.concurrency, key.get_secret_value().strip() if key else NO_KEY),
             trust_env=False,
             follow_redirects=False,
             timeout=None,
         )
         self._client = openai.AsyncOpenAI(
-            api_key=key.get_secret_value() if key else NO_KEY,
+            api_key=NO_KEY,  # the transport has the key: what the library cannot encode, its error would quote
             organization="",  # not what the environment says
             project="",
             base_url=model.url,
@@ -71,11 +78,14 @@ class EndpointChat:
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """The reply, within the hard limit. Raises ChatFailedError."""
+        sending = Sending()
+        SENDING.set(sending)
         try:
             async with asyncio.timeout(self._model.timeout_s):
                 return await self._complete(request)
         except TimeoutError:
-            raise ChatFailedError(FailureKind.TIMED_OUT) from None
+            # A name, a connection or TLS that hangs is told apart: nothing can be charged for what was never sent.
+            raise ChatFailedError(FailureKind.TIMED_OUT if sending.begun else FailureKind.UNREACHABLE) from None
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -97,7 +107,7 @@ class EndpointChat:
                 else:
                     raise _refused(error) from None
             except (openai.APIConnectionError, *LOST) as error:
-                raise ChatFailedError(_lost(error.__cause__ or error)) from None
+                raise ChatFailedError(_lost(error.__cause__ or error, SENDING.get())) from None
             except openai.APIResponseValidationError:
                 raise ChatFailedError(FailureKind.MALFORMED) from None
             else:
@@ -162,13 +172,13 @@ def _retry_after(value: str | None) -> float | None:
     except ValueError:
         try:
             when = email.utils.parsedate_to_datetime(value)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
         seconds = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _lost(cause: BaseException | None) -> FailureKind:
+def _lost(cause: BaseException, sending: Sending) -> FailureKind:
     match cause:
         case AddressRefusedError():
             return FailureKind.ADDRESS_REFUSED
@@ -179,7 +189,7 @@ def _lost(cause: BaseException | None) -> FailureKind:
         case httpcore2.ConnectError() | httpcore2.ConnectTimeout() | httpcore2.PoolTimeout():
             return FailureKind.UNREACHABLE
         case _:
-            return FailureKind.CUT_OFF
+            return FailureKind.CUT_OFF if sending.begun else FailureKind.UNREACHABLE
 
 
 def _read(response: httpx2.Response) -> ChatReply:
@@ -208,6 +218,9 @@ def _likelihood(logprobs: object) -> float | None:
     tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
     if not isinstance(tokens, list) or not tokens:
         return None
-    values = [float(each["logprob"]) for each in tokens]
+    try:
+        values = [float(each["logprob"]) for each in tokens]
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return None  # the text is none the worse for it
     mean = sum(values) / len(values)
     return min(0.0, mean) if math.isfinite(mean) else None

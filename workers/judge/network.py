@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import ssl
 import threading
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 import httpcore2
 import httpx2
@@ -12,7 +14,19 @@ import httpx2
 from workers.dialling import MOST_ADDRESSES, AddressRefusedError, Resolve, refusal, system_addresses
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+CONNECT_S = 5.0  # to one address, so that another of the host may be tried
 SENT = (b"host", b"content-type", b"content-length", b"transfer-encoding", b"accept", b"user-agent")
+
+
+@dataclass(slots=True)
+class Sending:
+    """How far the request that is under way has come."""
+
+    begun: bool = False  # whether anything of its body may have reached the endpoint, which only then can answer it
+
+
+# Of the task that calls: a connection is shared with nobody while it sends, but it outlives the call that opened it.
+SENDING: ContextVar[Sending] = ContextVar("SENDING")
 
 
 class AnswerTooLargeError(Exception):
@@ -48,7 +62,8 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
         failure: Exception = httpcore2.ConnectError("the host has no address")
         for address in addresses[:MOST_ADDRESSES]:
             try:
-                return await self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
+                within_s = timeout or CONNECT_S
+                return _Plain(await self._plain.connect_tcp(address, port, within_s, local_address, socket_options))
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
         raise failure
@@ -75,6 +90,37 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
 
         threading.Thread(target=ask, name="resolver", daemon=True).start()
         return await answer
+
+
+class _Plain(httpcore2.AsyncNetworkStream):
+    """A TCP connection. Where TLS is broken off, it is closed, which the library leaves to chance."""
+
+    def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore2.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> object:
+        return self._stream.get_extra_info(info)
 
 
 class CheckedTransport(httpx2.AsyncBaseTransport):
@@ -104,7 +150,16 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
         )
         # No others: what the environment or a library adds may be a secret of somebody else's.
         headers = [(name, value) for name, value in request.headers.raw if name.lower() in SENT] + self._own
-        sent = httpcore2.Request(method=request.method, url=url, headers=headers, content=request.stream, extensions={})
+        sending = SENDING.get(None) or Sending()
+        sending.begun = False
+
+        async def trace(event: str, told: Mapping[str, object]) -> None:
+            del told
+            sending.begun = sending.begun or event == "http11.send_request_headers.complete"
+
+        sent = httpcore2.Request(
+            method=request.method, url=url, headers=headers, content=request.stream, extensions={"trace": trace}
+        )
         response = await self._pool.handle_async_request(sent)
         if any(name.lower() == b"content-encoding" and value != b"identity" for name, value in response.headers):
             await response.aclose()
