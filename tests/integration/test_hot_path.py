@@ -116,9 +116,9 @@ def test_an_unsampled_batch_touches_nothing(start: Start) -> None:
 
 
 def test_reading_a_sample_costs_at_most_three(start: Start) -> None:
-    """The row, its scores, its claims; a pending one has no claims to read."""
+    """The row, its scores, its reviews; a pending one has no claims to read."""
     running = start(1.0, **QUIET)
     running.client.post("/score", json=submission("a"))
     with running.statements() as seen:
         running.client.get("/score/a")
-    assert len(seen) == 2
+    assert len(seen) == 3

@@ -208,7 +208,7 @@ def test_an_interrupted_probe_tells_what_it_found(
     with running:
         wait_for(lambda: sorted(row.state for row in booked(database)) == ["answered"] * 18 + ["open"])
         running.send_signal(signal.SIGINT)
-        assert running.wait(10) == 130
+        assert running.wait(40) == 130  # a stop waits for the ledger
     told = found(tmp_path)
     assert told["stopped"] == "interrupted"
     assert told["found"]["attacks"]["ends"]["unfinished"] == 1

@@ -19,7 +19,6 @@ from workers.bench import (
     queue,
     report,
     scoring_report,
-    statistics_judge_report,
     statistics_report,
 )
 from workers.bench.reliability_plot import reliability_plot
@@ -207,7 +206,8 @@ def bench_statistics(
             module = _bench("statistics_judge")
             judged = module.bench_judge_rates(module.QUICK if quick else module.FULL, console)
             write_result(judged, json.with_name("judge.json"))
-            doc.with_name("judge.md").write_text(statistics_judge_report.judge_document(judged), encoding="utf-8")
+            written = _bench("statistics_judge_report").judge_document(judged)
+            doc.with_name("judge.md").write_text(written, encoding="utf-8")
             console.print(f"Wrote {doc.with_name('judge.md')}.")
     _warn_if(quick, console)
 

@@ -1,12 +1,14 @@
 """`assay judge`: the worker that calls language models, whether it does, and what it costs."""
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from models.types import ModelError
 from service.core.clock import utc_now
 from service.core.db import require_current
 from service.core.duration import parse_duration
@@ -16,15 +18,26 @@ from service.core.policy import read_policy
 from service.core.review_schemas import JudgeAnswer
 from workers.commands.entry import explained, logged_settings, opened_database
 from workers.commands.judge_agreement import judge_agreement
-from workers.commands.judge_probe import judge_probe
 from workers.commands.judge_scripted import PASSED_ON, judge_scripted
 from workers.commands.money import money
 from workers.main import Parent
 
 judge_app = typer.Typer(no_args_is_help=True, help="The judge: a language model that gives a second verdict.")
 judge_app.command("agreement")(judge_agreement)
-judge_app.command("probe")(judge_probe)
 judge_app.command("scripted", context_settings=PASSED_ON)(judge_scripted)
+
+
+@judge_app.command("probe", context_settings={**PASSED_ON, "help_option_names": []})
+def judge_probe(context: typer.Context) -> None:
+    """Sends known attacks to the policy's judge, and tells how often it passes a wrong response because of one."""
+    with explained():
+        try:  # stands on the splitter and on the client library, which a sidecar's installation lacks
+            probe = import_module("workers.commands.judge_probe")
+        except ModuleNotFoundError as error:
+            raise ModelError(f"{error.name} is not installed: pip install 'assay-llm[worker,judge]'") from error
+    app = typer.Typer(add_completion=False)
+    app.command()(probe.judge_probe)
+    app(args=context.args, prog_name="assay judge probe")
 
 
 @judge_app.command("worker")

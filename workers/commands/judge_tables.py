@@ -2,7 +2,6 @@
 
 from rich.console import Console
 
-from models.judge.prompt import load_prompt
 from models.types import ModelError
 from service.core.errors import PolicyInvalidError
 from service.core.policy import Policy
@@ -23,15 +22,12 @@ def show_judge(policy: Policy, console: Console) -> None:
 
 
 def _judge(judge: Judge) -> list[str]:
-    try:
-        prompt = load_prompt(judge.prompt)
-    except ModelError as error:
-        raise PolicyInvalidError(f"judge.prompt: {error}.") from None
+    version = _prompt(judge)
     low, high = judge.cascade.band
     votes = "once" if judge.votes == 1 else f"{judge.votes} times"
     lines = [
         (
-            f"Judge: {judge.named} {_where(judge)}, asked {votes} with prompt {prompt.version}; the text of "
+            f"Judge: {judge.named} {_where(judge)}, asked {votes} with {version}; the text of "
             f"{', '.join(judge.tenants)} is sent to it."
         ),
         (
@@ -43,6 +39,18 @@ def _judge(judge: Judge) -> list[str]:
     if judge.cascade.floor == 0:
         lines.append("The others have no chance of being judged: rates by the judge do not cover them.")
     return lines
+
+
+def _prompt(judge: Judge) -> str:
+    """What the prompt is called. Raises PolicyInvalidError for a file that is none."""
+    try:
+        from models.judge.prompt import load_prompt  # noqa: PLC0415 - stands on the splitter, which a sidecar lacks
+    except ModuleNotFoundError:
+        return "a prompt that only a worker's installation can check"
+    try:
+        return f"prompt {load_prompt(judge.prompt).version}"
+    except ModelError as error:
+        raise PolicyInvalidError(f"judge.prompt: {error}.") from None
 
 
 def _generator(generator: Generator) -> str:

@@ -6,7 +6,6 @@ from importlib.util import find_spec
 
 from sqlalchemy import BigInteger, Connection, func, literal_column, select, type_coerce
 
-from models.judge.prompt import load_prompt
 from models.types import ModelError
 from service.core.alerting.wording import span
 from service.core.clock import EPOCH, from_microseconds, utc_now
@@ -51,7 +50,9 @@ def _equipped(settings: Settings, models: list[Judge | Generator]) -> Iterator[F
         if model.url is not None and not model.allow_private and keys[name] is None:
             fix = f"Set ASSAY_{name.upper()}_API_KEY for judge workers, if the endpoint wants a key."
             yield warn("judge", f"the {name}'s endpoint gets no key", fix)
-        if isinstance(model, Judge):
+        if isinstance(model, Judge) and find_spec("sentencex") is not None:
+            from models.judge.prompt import load_prompt  # noqa: PLC0415 - stands on the splitter, which a sidecar lacks
+
             try:
                 load_prompt(model.prompt)
             except ModelError as error:
