@@ -246,10 +246,18 @@ def _variance(predicted: Predicted, labels: Sequence[Labelled], line: Line, rate
         left = left_open(first.inclusion_probability, estimand)
         residual = scale * sum(x.weight * line.residual(x) for x in held)
         inner = sum(
-            (1 - left) * (scale * x.weight) ** 2 * (1 - x.label_probability) * line.residual(x) ** 2 for x in held
+            (1 - left) * (scale * x.weight * line.residual(x)) ** 2 * not_seen(x, scale) for x in held
         )  # what phase two leaves open although phase one does not
         total += left * (2 * own * residual + residual**2) + inner
     return max(total, 0.0) / predicted.m**2
+
+
+def not_seen(label: Labelled, scale: float) -> float:
+    """The share of samples like this one that have no label: those not drawn, and of those drawn what never came back.
+
+    `scale`: what was scored by what the labels stand for; above 1 where drawn ones have none.
+    """
+    return 1 - label.label_probability / max(scale, 1.0)
 
 
 def _shown(labels: Sequence[Labelled]) -> float:

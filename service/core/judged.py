@@ -63,7 +63,7 @@ def _judged(series: Series, rows: Sequence[ReviewedRow], reviewed: Reviewed) -> 
     by_judge: dict[str, list[Verdict]] = defaultdict(list)
     for row in rows:
         if row.state == State.SCORED and row.judge is not None and row.flagged is not None:
-            by_judge[row.judge].append(_verdict(row, reviewed.totals.get((series, row.cluster))))
+            by_judge[row.judge].append(_verdict(row, series, reviewed))
     if not by_judge:
         return None
     fingerprint = max(sorted(by_judge), key=lambda name: len(by_judge[name]))
@@ -79,7 +79,9 @@ def _judged(series: Series, rows: Sequence[ReviewedRow], reviewed: Reviewed) -> 
     )
 
 
-def _verdict(row: ReviewedRow, total: tuple[float, float] | None) -> Verdict:
+def _verdict(row: ReviewedRow, series: Series, reviewed: Reviewed) -> Verdict:
+    weight = 1 / row.inclusion_probability
+    total = None if reviewed.totals is None else reviewed.totals.get((series, row.cluster), (weight * row.f, weight))
     sample = Labelled(
         inclusion_probability=row.inclusion_probability,
         label_probability=row.probability,

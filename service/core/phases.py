@@ -21,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from service.core.correction import Corrected, Labelled, Line, Predicted, effective_labels, fit
+from service.core.correction import Corrected, Labelled, Line, Predicted, effective_labels, fit, not_seen
 from service.core.estimate import Estimand, effective_n, kish, left_open
 from service.core.intervals import interval
 
@@ -173,7 +173,7 @@ class _Spread:
             left = left_open(first.inclusion_probability, self.estimand)
             missed = [(x, self.plane.residual(x, z)) for x, z in held]
             residual = scale * sum(x.weight * e for x, e in missed)
-            inner = sum((1 - left) * (scale * x.weight * e) ** 2 * (1 - x.label_probability) for x, e in missed)
+            inner = sum((1 - left) * (scale * x.weight * e) ** 2 * not_seen(x, scale) for x, e in missed)
             total += left * (2 * own * residual + residual**2) + inner
         return max(total + judged, 0.0) / predicted.m**2
 

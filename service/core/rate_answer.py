@@ -17,6 +17,7 @@ from service.core.schemas import (
     JudgedRateAnswer,
     LabelledRateAnswer,
     LabelsLeftOutAnswer,
+    NotJudgedAnswer,
     RateAnswer,
     RatesAnswer,
 )
@@ -178,10 +179,8 @@ def judged_answer(judged: JudgedRate) -> JudgedRateAnswer:
         effective_n=found.effective_n,
         n_judged=found.n_labels,
         judged_share=judged.share,
-        unscored=of.unscored,
-        pending=of.pending,
-        uncovered=of.uncovered,
-        others=of.others,
+        judged_by_others=of.others,
+        not_judged=NotJudgedAnswer(unscored=of.unscored, pending=of.pending, uncovered=of.uncovered),
         needed=found.labels_needed,
         power=found.power,
     )

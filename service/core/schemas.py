@@ -129,6 +129,14 @@ class LabelledRateAnswer(RateAnswer):
     judge_power: float | None  # how much of the judge's verdicts counts beside it; null: no judge is in it
 
 
+class NotJudgedAnswer(BaseModel):
+    """Scored samples of a bucket on which the judge gave no verdict although it was at work."""
+
+    unscored: int  # chosen to be judged, and ended without a verdict
+    pending: int
+    uncovered: int | None  # could not be judged as money was spent; null: too many samples to count them
+
+
 class JudgedRateAnswer(RateAnswer):
     """The share that a judge would flag; null with too few verdicts."""
 
@@ -136,10 +144,8 @@ class JudgedRateAnswer(RateAnswer):
     effective_n: float | None
     n_judged: int  # its verdicts
     judged_share: float  # of what was scored, that they stand for
-    unscored: int  # chosen to be judged, and ended without a verdict
-    pending: int
-    uncovered: int | None  # could not be judged as money was spent; null: too many samples to count them
-    others: int  # verdicts of judges with another fingerprint
+    judged_by_others: int  # verdicts of judges with another fingerprint
+    not_judged: NotJudgedAnswer
     needed: int  # more verdicts until there is a rate; 0: there is one
     power: float | None  # how much of the scorer's prediction of the verdict counts
 

@@ -13,7 +13,7 @@ from models.types import Judged, NotApplicable, NotApplicableReason, ReviewReaso
 from service.core.db import Database
 from service.core.estimate import Estimand
 from service.core.review_tables import Place, Reviewer, Why
-from service.core.store.judged import Reviewed, read_reviewed
+from service.core.store.judged import MOST, Most, Reviewed, read_reviewed
 from service.core.store.rates import Stretch, read_counted
 from service.core.store.reviews import NewReview, ReviewedBy, ReviewOutcome, add_reviews
 from service.core.tables import samples
@@ -62,7 +62,7 @@ def uncover(database: Database, *names: str) -> None:
         connection.execute(update(samples).where(samples.c.id.in_(names)).values(judge_probability=0.0))
 
 
-def read(database: Database, most: int = 1_000, tenant: str = "default") -> Reviewed:
+def read(database: Database, most: Most = MOST, tenant: str = "default") -> Reviewed:
     """What is read of all that came in the minute."""
     stretch = Stretch(tenant=tenant, start=NOW, end=NOW + timedelta(minutes=1), width_s=60, group_by=())
     with database.read() as connection:
@@ -94,8 +94,8 @@ class TestAnswer:
         assert answer["judged_reason"] is None
         (bucket,) = answer["buckets"]
         found = bucket["judged"]
-        counts = {name: found[name] for name in ("n_judged", "pending", "unscored", "others", "uncovered", "needed")}
-        assert counts == {"n_judged": 100, "pending": 2, "unscored": 2, "others": 1, "uncovered": 7, "needed": 0}
+        assert found["not_judged"] == {"unscored": 2, "pending": 2, "uncovered": 7}
+        assert (found["n_judged"], found["judged_by_others"], found["needed"]) == (100, 1, 0)
         assert (found["fingerprint"], found["method"]) == ("j1", "two-phase-greg-wilson")
         assert found["rate"] == pytest.approx(sum(each is FLAGGED for each in said) / 100, abs=0.02)
         assert found["ci_low"] < found["rate"] < found["ci_high"]
@@ -141,8 +141,26 @@ class TestReading:
         """No rate of a part of it: nothing, and why."""
         names = fill(database, 12)
         review(database, *[Review(sample=name) for name in names])
-        assert len(read(database, 12).rows) == 12
-        assert read(database, 11) == Reviewed(reason="too_many_reviews")
+        assert len(read(database, Most(reviews=12)).rows) == 12
+        assert read(database, Most(reviews=11)) == Reviewed(reason="too_many_reviews")
+
+    @pytest.mark.parametrize(("judged", "later"), [(3, 5), (12, 30), (3, 30)])
+    def test_only_those_of_the_time_are_read(self, database: Database, judged: int, later: int) -> None:
+        """Whether they are found by the reviews since, being fewer, or by the time's samples: later samples are not."""
+        names = fill(database, 12)
+        since = fill(database, 30, "later", received_at=NOW + timedelta(minutes=1))
+        review(database, *[Review(sample=name) for name in names[:judged] + since[:later]])
+        review(database, *[Review(sample=name, reviewer=Reviewer.CONSISTENCY) for name in names])
+        found = read(database)
+        assert len(found.rows) == len({row.sample_seq for row in found.rows}) == judged
+        assert {(row.judge, row.flagged, row.probability) for row in found.rows} == {("j1", False, 1.0)}
+
+    def test_where_all_is_much_nothing_is_gone_through(self, database: Database) -> None:
+        """More samples and more reviews than may be looked at: nothing, and why."""
+        names = fill(database, 12)
+        review(database, *[Review(sample=name) for name in names[:11]])
+        assert read(database, Most(looked_at=11)) == Reviewed(reason="too_many_reviews")
+        assert len(read(database, Most(looked_at=12)).rows) == 11
 
     def test_of_another_tenant_nothing_is_read(self, database: Database) -> None:
         """One statement tells that no judge was at work; a judge of another tenant's is none."""

@@ -1,19 +1,20 @@
 """`assay bench statistics --only judge`: whether intervals with a judge in them hold the truth, and what it saves."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from service.core.correction import Corrected, correct
+from service.core.correction import Corrected, Labelled, Predicted, correct
 from service.core.estimate import Estimand
 from service.core.judged import Judged, judged_rate
-from service.core.phases import correct_with_judge
+from service.core.phases import Verdict, correct_with_judge
 from workers.bench.machine import describe_machine
 from workers.bench.statistics import CONFIDENCE
 from workers.bench.statistics_judge_results import Interval, JudgeCell, JudgeCovered, JudgeResult, WithLabels
@@ -24,7 +25,9 @@ from workers.bench.statistics_judge_worlds import (
     HALF,
     JUDGES,
     OF_THE_BAD,
-    judge_world,
+    opinion,
+    traffic_with,
+    verdicts_of,
 )
 from workers.bench.worlds import (
     CLUSTERED,
@@ -43,6 +46,7 @@ SEED = 20_263
 RATES = (0.01, 0.05, 0.2, 0.4)
 SIZE, LARGE = 1_000, 5_000
 EQUAL, RELATED = "equal", "unequal, related to the outcome"
+SAMPLED: Mapping[str, float] = {"5%": 0.05, "50%": 0.5, "everything": 1.0}  # of one traffic
 LABELS = (60, 300)
 _MANY = 20  # cells between two lines of progress
 
@@ -60,7 +64,7 @@ QUICK = JudgePlan(worlds=20, rates=(0.2,))
 
 
 def judge_grid(rates: Sequence[float] = RATES) -> list[JudgeCell]:
-    """All cells: everything by everything at one size, then more samples, then a judge that is silent where it matters."""
+    """All cells: everything by everything, more samples, one traffic itself, and a judge that is silent where it matters."""
     scorers = (FALLIBLE, UNSURE)
     every = [
         JudgeCell(rate=rate, n=SIZE, design=e, traffic=t, detector=d, judge=j, cascade=c, silence=AT_RANDOM)
@@ -69,7 +73,10 @@ def judge_grid(rates: Sequence[float] = RATES) -> list[JudgeCell]:
     plain = [x for x in every if (x.judge, x.traffic, x.design) == (GOOD, INDEPENDENT, EQUAL)]
     larger = [cell.model_copy(update={"n": LARGE}) for cell in plain]
     silent = [cell.model_copy(update={"silence": OF_THE_BAD}) for cell in plain if cell.cascade == HALF]
-    return every + larger + silent
+    of_traffic = [
+        cell.model_copy(update={"design": design, "estimand": Estimand.TRAFFIC}) for cell in plain for design in SAMPLED
+    ]
+    return every + larger + of_traffic + silent
 
 
 def bench_judge_rates(plan: JudgePlan, console: Console) -> JudgeResult:
@@ -104,40 +111,68 @@ class _Seen:
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Truth:
+    """What is true of a cell, and its worlds with what the judge would say of each sample."""
+
+    true: float  # share that is made up
+    flagged: float  # that the judge would flag
+    worlds: Iterator[tuple[Scored, Any]]
+
+
+def _truth(cell: JudgeCell, count: int, random: np.random.Generator) -> _Truth:
+    if cell.estimand is Estimand.TRAFFIC:
+        probability = SAMPLED[cell.design]
+        came = traffic_with(round(cell.n / probability), cell.rate, cell.detector, cell.judge, random)
+        return _Truth(
+            true=float(came.everything.bad.mean()),
+            flagged=float(came.would.mean()),
+            worlds=(came.sampled(probability, random) for _ in range(count)),
+        )
+    strata = strata_of(cell.design, cell.rate, cell.n)
+    true = truth_of(strata)
+    return _Truth(
+        true=true,
+        flagged=JUDGES[cell.judge].rate(true, cell.detector),
+        worlds=(
+            (world, opinion(world, cell.judge, random))
+            for world in worlds(strata, cell.traffic, cell.detector, count, random)
+        ),
+    )
+
+
 def cover_judge(cell: JudgeCell, count: int, labels: Sequence[int] = LABELS) -> JudgeCovered:
     """How the intervals fare in so many worlds of this cell."""
     random = np.random.default_rng([SEED, *cell.model_dump_json().encode()])
-    strata = strata_of(cell.design, cell.rate, cell.n)
-    true = truth_of(strata)
-    truth = JUDGES[cell.judge].rate(true, cell.detector)
-    judged, verdicts = _Seen(), 0
+    truth = _truth(cell, count, random)
+    judged, number = _Seen(), 0
     pairs: dict[int, list[tuple[Corrected, Corrected | None]]] = {wanted: [] for wanted in labels}
-    for world in worlds(strata, cell.traffic, cell.detector, count, random):
-        said = judge_world(world, cell.judge, cell.cascade, cell.silence, random)
-        verdicts += len(said.verdicts)
-        of_judge = Judged(fingerprint="", verdicts=said.verdicts, others=0, unscored=0, pending=0, uncovered=0)
-        judged.answers.append(judged_rate(predicted_of(world), of_judge, CONFIDENCE, Estimand.PROCESS).found)
+    for world, would in truth.worlds:
+        verdicts = verdicts_of(world, would, cell.cascade, cell.silence, random)
+        number += len(verdicts)
+        of_judge = Judged(fingerprint="", verdicts=verdicts, others=0, unscored=0, pending=0, uncovered=0)
+        predicted = predicted_of(world, cell.estimand)
+        judged.answers.append(judged_rate(predicted, of_judge, CONFIDENCE, cell.estimand).found)
         for wanted, held in pairs.items():
-            held.append(_pair(world, of_judge, wanted, random))
+            held.append(_pair(predicted, draw_labels(world, wanted, random), verdicts, cell.estimand))
     return JudgeCovered(
         cell=cell,
         worlds=count,
-        verdicts=verdicts / count,
-        true=true,
-        truth=truth,
-        judged=judged.interval(truth),
-        hallucination=tuple(_with_labels(wanted, held, true) for wanted, held in pairs.items()),
+        verdicts=number / count,
+        true=truth.true,
+        truth=truth.flagged,
+        judged=judged.interval(truth.flagged),
+        hallucination=tuple(_with_labels(wanted, held, truth.true) for wanted, held in pairs.items()),
     )
 
 
 def _pair(
-    world: Scored, judged: Judged, wanted: int, random: np.random.Generator
+    predicted: Predicted, labels: Mapping[int, Labelled], verdicts: Sequence[Verdict], estimand: Estimand
 ) -> tuple[Corrected, Corrected | None]:
-    predicted, labels = predicted_of(world), draw_labels(world, wanted, random)
-    two = correct(predicted, list(labels.values()), CONFIDENCE)
+    two = correct(predicted, list(labels.values()), CONFIDENCE, estimand)
     if two.rate is None:
         return two, None
-    return two, correct_with_judge(predicted, labels, judged.verdicts, CONFIDENCE)
+    return two, correct_with_judge(predicted, labels, verdicts, CONFIDENCE, estimand)
 
 
 def _with_labels(wanted: int, pairs: Sequence[tuple[Corrected, Corrected | None]], truth: float) -> WithLabels:

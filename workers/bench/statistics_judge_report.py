@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
+from service.core.estimate import Estimand
 from workers.bench.markdown import section, table
 from workers.bench.statistics_judge_results import Interval, JudgeCovered, JudgeResult, WithLabels
 from workers.bench.statistics_judge_worlds import AT_RANDOM, BAND, CASCADES, JUDGES, OF_THE_BAD, SILENCES
@@ -15,7 +16,7 @@ HEADER = ("# What a judge adds, in worlds of known truth", "Written by `assay be
 def judge_document(result: JudgeResult) -> str:
     """The whole document."""
     sizes = sorted({each.cell.n for each in result.cells})
-    at_random, of_the_bad = SILENCES[AT_RANDOM], SILENCES[OF_THE_BAD]
+    (silence, _), of_the_bad = SILENCES[AT_RANDOM], SILENCES[OF_THE_BAD]
     text = (
         f"{result.cells[0].worlds:,} worlds for each of {len(result.cells)} cells, seed {result.seed}, "
         f"{' or '.join(f'{n:,}' for n in sizes)} scored samples expected. In each world traffic comes, is sampled (all with "
@@ -30,26 +31,36 @@ def judge_document(result: JudgeResult) -> str:
         )
         + f". Probabilities of being judged, with a score of {BAND[0]} to {BAND[1]} and else: "
         + "; ".join(f"*{name}* {band:.0%} and {floor:.0%}" for name, (band, floor) in CASCADES.items())
-        + f". {at_random[0]:.0%} of the reviews end without a verdict, at random. Sessions of clustered traffic have four "
-        "responses on average and a correlation of 0.2.\n\n"
+        + f". {silence:.0%} of the reviews end without a verdict, at random. Sessions of clustered traffic have four "
+        "responses on average and a correlation of 0.2. *Of one traffic itself*: the same traffic is sampled again and again, at 5%, "
+        "at 50% and as a whole, and the intervals (`estimand=traffic`) are to hold the share of that traffic.\n\n"
         "*Judged rate*: the share that the judge would flag. *By labels*: the hallucination rate of two phases. *With the "
         "judge*: what is answered, of three phases where the judge adds something. Width is the median of its interval's "
         "over that by labels, in worlds where it adds something; spread is that of the standard deviations of what is "
         f"answered, over all worlds. A cell counts where at least {OFTEN:.0%} of its worlds got an interval. Of "
         f"{result.cells[0].worlds:,} worlds alone chance moves a coverage by {_chance(result):.1f} points (two standard errors)."
     )
-    plain = [each for each in result.cells if each.cell.silence == AT_RANDOM]
+    at_random = [each for each in result.cells if each.cell.silence == AT_RANDOM]
+    plain = [each for each in at_random if each.cell.estimand is Estimand.PROCESS]
+    of_traffic = [each for each in at_random if each.cell.estimand is Estimand.TRAFFIC]
     silent = [each for each in result.cells if each.cell.silence != AT_RANDOM]
-    parts = [_summary(plain), _by_kind(plain), _low(plain)]
+    parts = [_summary("In all", plain), _summary("Of one traffic itself", of_traffic), _by_kind(plain)]
+    parts.append(_low(at_random))
     if silent:
         told = (
             f"**A judge that is silent where it matters** (no verdict on {of_the_bad[0]:.0%} of what it would flag and "
             f"{of_the_bad[1]:.0%} of the rest): the judged rate takes for granted that silence is at random, and misses; "
             "the hallucination rate does not.\n\n"
         )
-        parts.append(told + table(_HEAD, [line for each in silent for line in _rows(each)]))
-    parts.append("**Every cell:**\n\n" + table(_HEAD, [line for each in plain for line in _rows(each)]))
+        parts.append(told + _cells(silent))
+    parts.append("**Every cell:**\n\n" + _cells(plain))
+    if of_traffic:
+        parts.append("**Every cell of one traffic itself:**\n\n" + _cells(of_traffic))
     return "\n\n".join([*HEADER, section("Judge", result.machine, text, "\n".join(parts))])
+
+
+def _cells(cells: Sequence[JudgeCovered]) -> str:
+    return table(_HEAD, [line for each in cells for line in _rows(each)])
 
 
 def _chance(result: JudgeResult) -> float:
@@ -71,7 +82,7 @@ def _counting(intervals: Iterable[tuple[Interval, int]]) -> list[float]:
     return [coverage for coverage in held if coverage is not None]
 
 
-def _summary(cells: Sequence[JudgeCovered]) -> str:
+def _summary(title: str, cells: Sequence[JudgeCovered]) -> str:
     kinds = {
         "judged rate": _judged(cells),
         "hallucination rate by labels": _with(cells, lambda found: found.two),
@@ -88,7 +99,7 @@ def _summary(cells: Sequence[JudgeCovered]) -> str:
         for name, covered in kinds.items()
     ]
     header = ["interval", "cells", "mean coverage", "lowest", f"cells below {LEAST:.0%}"]
-    return "**In all:**\n\n" + table(header, rows)
+    return f"**{title}:**\n\n" + table(header, rows)
 
 
 def _by_kind(cells: Sequence[JudgeCovered]) -> str:
@@ -150,7 +161,7 @@ def _low(cells: Sequence[JudgeCovered]) -> str:
     low = [each for each in cells if min([1.0, *_judged([each]), *_with([each], lambda found: found.three)]) < LEAST]
     if not low:
         return f"**No cell is below {LEAST:.0%}.**\n"
-    return f"**Cells below {LEAST:.0%}:**\n\n" + table(_HEAD, [line for each in low for line in _rows(each)])
+    return f"**Cells below {LEAST:.0%}:**\n\n" + _cells(low)
 
 
 _HEAD = [

@@ -1,5 +1,6 @@
 """The result of `assay bench statistics --only judge`, as its JSON holds it."""
 
+from service.core.estimate import Estimand
 from workers.bench.results import Frozen, Machine
 
 
@@ -14,6 +15,7 @@ class JudgeCell(Frozen):
     judge: str
     cascade: str  # how much of it is judged
     silence: str  # where reviews end without a verdict
+    estimand: Estimand = Estimand.PROCESS
 
 
 class Interval(Frozen):
@@ -48,7 +50,7 @@ class JudgeCovered(Frozen):
     cell: JudgeCell
     worlds: int
     verdicts: float  # mean
-    true: float  # share that is made up; below the cell's where no stratum can have more
+    true: float  # share that is made up; not the cell's where no stratum can have so many, and in one traffic
     truth: float  # share that the judge would flag
     judged: Interval
     hallucination: tuple[WithLabels, ...]

@@ -1,6 +1,6 @@
 """Worlds in which a judge looks at some of what the scorer saw."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,24 +53,50 @@ AT_RANDOM, OF_THE_BAD = "at random", "of what it would flag"
 SILENCES: Mapping[str, tuple[float, float]] = {AT_RANDOM: (0.1, 0.1), OF_THE_BAD: (0.3, 0.05)}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
-    """What the judge said in one world."""
-
-    verdicts: Sequence[Verdict]
-    would: Any  # bool: what it would say of each sample
-
-
-def judge_world(world: Scored, judge: str, cascade: str, silence: str, random: np.random.Generator) -> Judged:
-    """The verdicts of a judge on a world's samples, chosen as the cascade would."""
-    kind, (band, floor), (of_bad, of_rest) = JUDGES[judge], CASCADES[cascade], SILENCES[silence]
+def opinion(world: Scored, judge: str, random: np.random.Generator) -> Any:
+    """What a judge would say of each sample; bool."""
+    kind = JUDGES[judge]
     alone = np.where(
         world.bad, random.random(world.size) < kind.sensitivity, random.random(world.size) > kind.specificity
     )
-    would = np.where(random.random(world.size) < kind.repeats, world.flagged, alone)
+    return np.where(random.random(world.size) < kind.repeats, world.flagged, alone)
+
+
+def verdicts_of(world: Scored, would: Any, cascade: str, silence: str, random: np.random.Generator) -> list[Verdict]:
+    """What it says of the samples that the cascade chooses for it."""
+    (band, floor), (of_bad, of_rest) = CASCADES[cascade], SILENCES[silence]
     low, high = BAND
     probability = np.where((world.score >= low) & (world.score <= high), band, floor)
     answered = random.random(world.size) >= np.where(would, of_bad, of_rest)
     chosen = np.flatnonzero((random.random(world.size) < probability) & answered)
     samples = told(world, chosen, probability[chosen], would)
-    return Judged(verdicts=[Verdict(sample_seq=at, sample=each) for at, each in samples.items()], would=would)
+    return [Verdict(sample_seq=at, sample=each) for at, each in samples.items()]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Traffic:
+    """All that came in some time, with what the judge would say of it."""
+
+    everything: Scored
+    would: Any  # bool
+
+    def sampled(self, probability: float, random: np.random.Generator) -> tuple[Scored, Any]:
+        """What is sampled of it, and what the judge would say of that."""
+        chosen = random.random(self.everything.size) < probability
+        count = int(chosen.sum())
+        world = Scored(
+            weight=np.full(count, 1 / probability),
+            bad=self.everything.bad[chosen],
+            flagged=self.everything.flagged[chosen],
+            score=self.everything.score[chosen],
+            cluster=np.arange(count),
+        )
+        return world, self.would[chosen]
+
+
+def traffic_with(size: int, rate: float, detector: str, judge: str, random: np.random.Generator) -> Traffic:
+    """So much independent traffic at this rate, scored."""
+    bad = random.random(size) < rate
+    flagged, score = scores_of(bad, rate, detector, random)
+    everything = Scored(weight=np.ones(size), bad=bad, flagged=flagged, score=score, cluster=np.arange(size))
+    return Traffic(everything=everything, would=opinion(everything, judge, random))

@@ -8,7 +8,7 @@ import numpy as np
 
 from service.core.correction import Labelled, Predicted
 from service.core.estimate import Cell as Counts
-from service.core.estimate import Clusters, responses
+from service.core.estimate import Clusters, Estimand, responses
 from service.core.label_draw import CENSUS, FLOOR, HEAVY
 
 INDEPENDENT, CLUSTERED = "independent", "clustered"
@@ -125,12 +125,19 @@ def _kish(weights: Any) -> float:
     return float(weights.sum() ** 2 / (weights @ weights)) if len(weights) else 0.0
 
 
-def predicted_of(world: Scored) -> Predicted:
-    """The sums over clusters of what the scorer predicted."""
+def predicted_of(world: Scored, estimand: Estimand = Estimand.PROCESS) -> Predicted:
+    """The sums over clusters of what the scorer predicted; of the traffic itself, each sample is its own."""
     count = int(world.cluster.max()) + 1
     f = np.bincount(world.cluster, world.weight * world.score, count)
     m = np.bincount(world.cluster, world.weight, count)
-    return Predicted(f=float(f.sum()), m=float(m.sum()), ff=float(f @ f), fm=float(f @ m), mm=float(m @ m))
+    left = 1.0 if estimand is Estimand.PROCESS else 1 - 1 / world.weight
+    return Predicted(
+        f=float(f.sum()),
+        m=float(m.sum()),
+        ff=float((left * f * f).sum()),
+        fm=float((left * f * m).sum()),
+        mm=float((left * m * m).sum()),
+    )
 
 
 def draw_labels(world: Scored, wanted: int, random: np.random.Generator) -> dict[int, Labelled]:

@@ -181,10 +181,10 @@ def _judged(found: JudgedRateAnswer | None) -> str:
     silent = [
         f"{name} {number:,}"
         for name, number in (
-            ("unscored", found.unscored),
-            ("pending", found.pending),
-            ("uncovered", found.uncovered),
-            ("by others", found.others),
+            ("unscored", found.not_judged.unscored),
+            ("pending", found.not_judged.pending),
+            ("uncovered", found.not_judged.uncovered),
+            ("by others", found.judged_by_others),
         )
         if number
     ]

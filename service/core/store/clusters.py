@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Float, FromClause, Select, String, Table, case, cast, func, literal, select
+from sqlalchemy import Connection, Float, FromClause, Select, String, case, cast, func, literal, select
 
 from service.core.estimate import Clusters, Estimand
 from service.core.label_tables import labels
@@ -80,21 +80,33 @@ def read_cluster_sums(
 
 
 def read_cluster_totals(
-    connection: Connection, stretch: Stretch, unit: Unit, estimand: Estimand, of: Table = labels
+    connection: Connection, stretch: Stretch, unit: Unit, estimand: Estimand
 ) -> Mapping[tuple[Series, str], tuple[float, float]]:
-    """F and M of the clusters that have a label, or a row of another table, in each series that has them; one statement."""
+    """F and M of the clusters that have a label, in each series that has them; one statement."""
     labelled = samples.alias("labelled")
-    wanted = select(cluster_of(estimand, labelled)).join(of, of.c.sample_seq == labelled.c.seq)
+    wanted = select(cluster_of(estimand, labelled)).join(labels, labels.c.sample_seq == labelled.c.seq)
     wanted = wanted.where(
-        of.c.tenant == stretch.tenant,
+        labels.c.tenant == stretch.tenant,
         labelled.c.received_at >= stretch.start,
         labelled.c.received_at < stretch.end,
     )
-    statement = _sums(stretch, unit, estimand).where(cluster_of(estimand).in_(wanted))
+    return _totals(connection, stretch, _sums(stretch, unit, estimand).where(cluster_of(estimand).in_(wanted)))
+
+
+def read_shared_totals(
+    connection: Connection, stretch: Stretch, estimand: Estimand
+) -> Mapping[tuple[Series, str], tuple[float, float]]:
+    """F and M of the clusters that several responses belong to; one statement, over all scored samples of the stretch."""
+    return _totals(connection, stretch, _sums(stretch, Unit.RESPONSE, estimand).having(func.count() > 1))
+
+
+def _totals(
+    connection: Connection, stretch: Stretch, sums: Select[Any]
+) -> Mapping[tuple[Series, str], tuple[float, float]]:
     size = 1 + len(stretch.group_by)
     return {
         ((int(row[0]), tuple(row[1:size]), row.fingerprint), row.cluster): (row.f, row.m)
-        for row in connection.execute(statement)
+        for row in connection.execute(sums)
     }
 
 

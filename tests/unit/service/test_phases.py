@@ -142,6 +142,14 @@ def test_heavy_verdicts_that_show_nothing_leave_much_open() -> None:
     assert found.high - found.rate > 0.05
 
 
+def test_of_the_traffic_itself_silence_leaves_something_open() -> None:
+    """Nearly all were asked and a half answered: half of the variance is open, not the twentieth that was not asked."""
+    whole = replace(LABEL, inclusion_probability=1.0, label_probability=0.95)
+    answered = [replace(whole, y=float(n % 2)) for n in range(500)]
+    found = rate_by_verdicts(Predicted(f=200, m=1_000, ff=0, fm=0, mm=0), answered, 0.95, Estimand.TRAFFIC)
+    assert found.effective_n == pytest.approx(1_000, rel=0.02)
+
+
 def judged(rows: list[ReviewedRow]) -> Judged:
     return judged_series(Reviewed(rows=rows, uncovered={SERIES: 3}))[SERIES]
 
