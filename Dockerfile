@@ -1,10 +1,12 @@
 # syntax=docker/dockerfile:1.7
-# Two images from one file:
+# Three images from one file:
 #   docker build --target sidecar --tag assay-sidecar .   HTTP in, numbers out; no model runtime
 #   docker build --target worker  --tag assay-worker  .   scores with the bundled model
+#   docker build --target judge   --tag assay-judge   .   calls language models; no model runtime
 # A worker for any Hugging Face cross-encoder, on torch's CPU build:
 #   docker build --target worker --tag assay-worker:hf . \
 #     --build-arg WORKER_EXTRAS=worker,hf,postgres --build-arg EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+# Likewise a judge worker with a causal model in its memory: --target judge, JUDGE_EXTRAS=judge,hf,postgres.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 # The wheel, made of what the .dockerignore lets in.
@@ -32,7 +34,15 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     PIP_EXTRA_INDEX_URL="${EXTRA_INDEX_URL}" \
     pip --python /opt/assay/bin/python install "$(echo /wheels/*.whl)[${WORKER_EXTRAS}]"
 
-# What both images stand on: Python, a user without a name elsewhere, one folder to write to.
+FROM wheel AS judge-environment
+ARG JUDGE_EXTRAS=judge,postgres
+ARG EXTRA_INDEX_URL=""
+RUN python -m venv --without-pip /opt/assay
+RUN --mount=type=cache,target=/root/.cache/pip \
+    PIP_EXTRA_INDEX_URL="${EXTRA_INDEX_URL}" \
+    pip --python /opt/assay/bin/python install "$(echo /wheels/*.whl)[${JUDGE_EXTRAS}]"
+
+# What the images stand on: Python, a user without a name elsewhere, one folder to write to.
 FROM ${PYTHON_IMAGE} AS runtime
 ARG VERSION=0.1.0
 ARG REVISION=unknown
@@ -68,3 +78,10 @@ ENV ASSAY_BEAT_FILE=/tmp/assay-beat \
     HF_HOME=/data/huggingface
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "workers.probe"]
 CMD ["assay", "worker"]
+
+FROM runtime AS judge
+COPY --from=judge-environment /opt/assay /opt/assay
+ENV ASSAY_BEAT_FILE=/tmp/assay-beat \
+    HF_HOME=/data/huggingface
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "workers.probe"]
+CMD ["assay", "judge", "worker"]

@@ -35,5 +35,9 @@ printf 'assay_%s_%s\n' "$(random 6)" "$(random 32 | cut -c1-43)" | make first_ap
 random 32 | make assay_digest_key
 random 16 | make grafana_admin_password # used once, at Grafana's first start
 random 32 | make grafana_secret_key
+# Keys of the endpoints that the policy's judge and generator name; empty where they want none. To set one:
+#   printf %s "$KEY" | install -m 444 /dev/stdin deploy/compose/secrets/assay_judge_api_key
+make assay_judge_api_key < /dev/null
+make assay_generator_api_key < /dev/null
 # The salt is what makes this file a secret: who knows it can choose ids that are never sampled.
 printf '[sampling]\nrate = 0.05\nsalt = "%s"\n' "$(random 16)" | make policy

@@ -84,7 +84,7 @@ class Compose:
         given = {key: self._local(name, value) for key, value in given.items()}
         if name == "sidecar":
             given["ASSAY_PORT"] = str(self.ports["sidecar"])
-        if name == "worker":
+        if name in {"worker", "judge"}:
             given["ASSAY_BEAT_FILE"] += f"-{self.folder.name}-{instance}"
             given["ASSAY_WORKER_METRICS_PORT"] = str(self.ports.setdefault(instance, free_port()))
         return given | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
@@ -119,8 +119,10 @@ class Compose:
         return done
 
     def up(self) -> None:
-        """Starts every service in order: jobs to their end, the others until they are healthy."""
+        """Starts every service of no profile in order: jobs to their end, the others until they are healthy."""
         for name in self.order():
+            if "profiles" in self.services[name]:
+                continue
             if self.services[name].get("restart") == "no":
                 self.run_job(name)
             else:
@@ -196,9 +198,10 @@ def project(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Compose
 
 
 def test_up_scores_and_stops_in_time(project: Compose) -> None:
-    """Migration, first key, sidecar and two workers; an answer is scored; health checks pass; all end on SIGTERM."""
+    """Migration, first key, sidecar, two workers, a judge; an answer is scored; health checks pass; all end on SIGTERM."""
     project.up()
     project.start("worker", "worker-2")
+    project.start("judge", "judge")
     base = f"http://127.0.0.1:{project.ports['sidecar']}"
     assert httpx.post(f"{base}/score", json=BODY).status_code == 401
     key = (project.secrets / "first_api_key").read_text().strip()
@@ -214,7 +217,9 @@ def test_up_scores_and_stops_in_time(project: Compose) -> None:
     with redis.Redis.from_url((project.secrets / "assay_redis_url").read_text().strip()) as server:
         kept = {name: server.config_get(name)[name] for name in ("appendonly", "maxmemory-policy")}
     assert kept == {"appendonly": "yes", "maxmemory-policy": "noeviction"}
-    services = {"worker-2": "worker", "worker": "worker", "sidecar": "sidecar", "redis": "redis"}
+    judge = httpx.get(f"http://127.0.0.1:{project.ports['judge']}/metrics", timeout=5).text
+    assert 'assay_judge_ticks_total{result="failed"} 0.0' in judge
+    services = {"judge": "judge", "worker-2": "worker", "worker": "worker", "sidecar": "sidecar", "redis": "redis"}
     ends = {instance: project.stop(instance, name) for instance, name in services.items()}
     assert {status for status, _ in ends.values()} <= STOPPED, ends
     assert not project.healthy("sidecar", "sidecar")

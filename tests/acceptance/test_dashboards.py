@@ -106,7 +106,8 @@ class Prometheus:
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
         config["rule_files"] = [str(FOLDER / "rules.yml")]
         self.port = free_port()
-        sidecar, worker, itself = config["scrape_configs"]
+        sidecar, worker, itself, _ = config["scrape_configs"]
+        config["scrape_configs"] = [sidecar, worker, itself]  # nobody here has a judge
         sidecar["authorization"] = {"credentials_file": str(folder / "key")}
         ports = {"sidecar": installation.port, "worker": installation.environment["ASSAY_WORKER_METRICS_PORT"]}
         sidecar["static_configs"] = [{"targets": [f"127.0.0.1:{ports['sidecar']}"]}]

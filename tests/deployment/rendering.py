@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ def render(folder: Path) -> list[Part]:
     if unknown := set(asked) - SETTLED:
         raise ValueError(f"not rendered here: {sorted(unknown)}")
     parts = [part for name in asked["resources"] for part in _resource(folder / name)]
-    for generator in asked.get("secretGenerator", []):
-        parts.append(_secret(folder, generator, parts))
+    parts.extend(_secret(folder, generator) for generator in asked.get("secretGenerator", []))
+    _refer(parts)
     for patch in asked.get("patches", []):
         _patch(patch, parts)
     for part in parts:
@@ -44,15 +45,21 @@ def _resource(path: Path) -> list[Part]:
     return render(path) if path.is_dir() else read(path)
 
 
-def _secret(folder: Path, generator: Part, parts: list[Part]) -> Part:
-    """The secret, under a name with a digest of its content; who refers to it is told."""
+def _secret(folder: Path, generator: Part) -> Part:
+    """The secret, under a name with a digest of its content."""
     data = {name: base64.b64encode((folder / name).read_bytes()).decode() for name in generator["files"]}
     digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:10]
-    name = f"{generator['name']}-{digest}"
+    metadata = {"name": f"{generator['name']}-{digest}"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}
+
+
+def _refer(parts: list[Part]) -> None:
+    """Who refers to a secret that was made here, or in a folder that this one stands on, is told its name."""
+    made = [part["metadata"]["name"] for part in parts if part["kind"] == "Secret"]
+    names = {re.sub(r"-[0-9a-f]{10}$", "", name): name for name in made}
     for holder in _holders(parts):
-        if holder.get("secretName") == generator["name"]:
-            holder["secretName"] = name
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "Opaque", "data": data}
+        if holder.get("secretName") in names:
+            holder["secretName"] = names[holder["secretName"]]
 
 
 def _patch(patch: Part, parts: list[Part]) -> None:

@@ -36,8 +36,18 @@ STAYING = sorted(set(SERVICES) - set(JOBS))
 
 def test_it_is_what_these_tests_are_about() -> None:
     """A file that lost its services would pass every rule about each."""
-    assert sorted(SERVICES) == ["grafana", "keys", "migrate", "postgres", "prometheus", "redis", "sidecar", "worker"]
-    assert (OURS, JOBS) == (["keys", "migrate", "sidecar", "worker"], ["keys", "migrate"])
+    stores, ours = {"postgres", "redis"}, {"judge", "keys", "migrate", "sidecar", "worker"}
+    assert set(SERVICES) == ours | stores | {"grafana", "prometheus"}
+    assert set(OURS) == ours
+    assert JOBS == ["keys", "migrate"]
+
+
+def test_only_the_judge_is_asked_for() -> None:
+    """A plain `up` starts everything but what calls language models; nothing that it starts needs the judge."""
+    assert {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service} == {
+        "judge": ["judge"]
+    }
+    assert not [name for name, service in SERVICES.items() if "judge" in service.get("depends_on", {})]
 
 
 def test_valid_by_the_specification() -> None:
@@ -93,7 +103,8 @@ def test_limits(name: str) -> None:
 
 def test_a_worker_is_given_the_time_it_takes_to_stop() -> None:
     """Docker kills later than the worker's own parent would."""
-    assert seconds(SERVICES["worker"]["stop_grace_period"]) > STOP_S + 2 * POLL_S
+    for name in ("worker", "judge"):
+        assert seconds(SERVICES[name]["stop_grace_period"]) > STOP_S + 2 * POLL_S
 
 
 def test_a_sidecar_is_given_the_time_it_takes_to_stop() -> None:
@@ -122,13 +133,13 @@ def test_the_schema_comes_first_then_the_key() -> None:
     assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     assert SERVICES["keys"]["depends_on"] == {"migrate": finished}
     assert SERVICES["sidecar"]["depends_on"]["keys"] == finished
-    assert SERVICES["worker"]["depends_on"]["migrate"] == finished
+    assert SERVICES["worker"]["depends_on"]["migrate"] == SERVICES["judge"]["depends_on"]["migrate"] == finished
 
 
 def test_workers_have_the_policy() -> None:
-    """What the sidecar promises of texts the workers keep: both read one file, and digests have their key."""
-    files = {name: SERVICES[name]["environment"]["ASSAY_POLICY_FILE"] for name in ("sidecar", "worker")}
-    assert files["sidecar"] == files["worker"] == "/run/secrets/policy"
+    """What the sidecar promises of texts the workers keep: all read one file, and digests have their key."""
+    files = {SERVICES[name]["environment"]["ASSAY_POLICY_FILE"] for name in ("sidecar", "worker", "judge")}
+    assert files == {"/run/secrets/policy"}
     assert "assay_digest_key" in SERVICES["sidecar"]["secrets"]
 
 
@@ -162,6 +173,7 @@ def test_only_sidecar_and_grafana_are_reached_and_only_from_here() -> None:
     assert beyond == {
         "sidecar": ["backend", "edge"],
         "worker": ["backend", "sinks"],
+        "judge": ["backend", "models"],
         "prometheus": ["backend", "monitoring"],
         "grafana": ["monitoring", "edge"],
     }
@@ -187,7 +199,7 @@ def test_no_secret_is_in_the_file() -> None:
 
 
 def test_each_secret_goes_only_where_it_is_used() -> None:
-    """The database's password never enters Redis, nor the first key a worker."""
+    """The database's password never enters Redis, nor the first key a worker, nor an endpoint's any but the judge."""
     given = {name: sorted(service["secrets"]) for name, service in SERVICES.items()}
     assert given == {
         "redis": ["redis_conf"],
@@ -196,6 +208,7 @@ def test_each_secret_goes_only_where_it_is_used() -> None:
         "keys": ["assay_database_url", "assay_redis_url", "first_api_key"],
         "sidecar": ["assay_database_url", "assay_digest_key", "assay_redis_url", "policy"],
         "worker": ["assay_database_url", "assay_redis_url", "policy"],
+        "judge": ["assay_database_url", "assay_generator_api_key", "assay_judge_api_key", "assay_redis_url", "policy"],
         "prometheus": ["first_api_key"],
         "grafana": ["grafana_admin_password", "grafana_secret_key"],
     }
@@ -214,6 +227,7 @@ def test_the_script_makes_every_secret(tmp_path: Path) -> None:
     assert f":{made['redis_conf'].split()[1]}@redis:6379/" in made["assay_redis_url"]
     assert split_key(made["first_api_key"].strip())
     Settings(digest_key=made["assay_digest_key"].strip())
+    assert made["assay_judge_api_key"] == made["assay_generator_api_key"] == ""  # nobody but the endpoints makes these
     assert len(made["grafana_admin_password"].strip()) == 32
     assert len(read_policy(tmp_path / "secrets" / "policy").sampling.salt) == 32
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
@@ -227,7 +241,7 @@ def test_the_script_keeps_what_is_there(tmp_path: Path) -> None:
     (folder / "assay_database_url").unlink()
     assert _make(folder) == first
     other = _make(tmp_path / "other")
-    assert not set(first.values()) & set(other.values())
+    assert set(first.values()) & set(other.values()) == {""}
 
 
 @pytest.mark.parametrize("path", [COMPOSE_FILE, *sorted((ROOT / "deploy").rglob("*.yaml"))], ids=lambda path: path.name)

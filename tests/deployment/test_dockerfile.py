@@ -8,7 +8,7 @@ import pytest
 
 from tests.deployment.support import DOCKERFILE, ROOT, image_environment, instructions, stages
 
-IMAGES = ["sidecar", "worker"]
+IMAGES = ["sidecar", "worker", "judge"]
 
 
 def _last(stage: str, instruction: str) -> str:
@@ -55,16 +55,19 @@ def test_no_setting_of_the_image_hides_a_secret(image: str) -> None:
 
 
 def test_the_sidecar_has_no_model_runtime() -> None:
-    """Only the worker installs the extras that bring one."""
+    """Only the worker installs the extras that bring one; a judge worker calls models that are elsewhere."""
     installs = {stage: rest for stage, parts in stages().items() for name, rest in parts if "install " in rest}
     assert installs["sidecar-environment"].endswith('[postgres]"')
     assert installs["worker-environment"].endswith('[${WORKER_EXTRAS}]"')
+    assert installs["judge-environment"].endswith('[${JUDGE_EXTRAS}]"')
+    assert ("ARG", "JUDGE_EXTRAS=judge,postgres") in instructions()
 
 
 def test_the_named_extras_exist() -> None:
     """The extras that the file installs by default are in pyproject.toml."""
-    (default,) = [rest for name, rest in instructions() if name == "ARG" and rest.startswith("WORKER_EXTRAS=")]
-    wanted = {"postgres", *default.partition("=")[2].split(",")}
+    defaults = [rest.partition("=") for name, rest in instructions() if name == "ARG" and "_EXTRAS=" in rest]
+    assert [name for name, _, _ in defaults] == ["WORKER_EXTRAS", "JUDGE_EXTRAS"]
+    wanted = {"postgres", *(extra for _, _, extras in defaults for extra in extras.split(","))}
     assert wanted <= set(_project()["optional-dependencies"])  # type: ignore[call-overload]
 
 

@@ -172,14 +172,15 @@ def test_grafana_lets_nobody_in_and_calls_nobody() -> None:
 
 def test_prometheus_scrapes_the_services() -> None:
     """Under the names of the rules, at the ports that the services listen on, the sidecar with its key."""
-    sidecar, worker, _ = CONFIG["scrape_configs"]
+    sidecar, worker, _, judge = CONFIG["scrape_configs"]
     assert (sidecar["job_name"], worker["job_name"]) == (Options().sidecar_job, Options().worker_job)
     assert sidecar["static_configs"] == [{"targets": [f"sidecar:{Settings().port}"]}]
     key = sidecar["authorization"]["credentials_file"]
     assert key.removeprefix("/run/secrets/") in SERVICES["prometheus"]["secrets"]
-    (workers,) = worker["dns_sd_configs"]
-    assert workers["names"] == ["worker"]
-    assert str(workers["port"]) == SERVICES["worker"]["environment"]["ASSAY_WORKER_METRICS_PORT"]
+    for name, job in (("worker", worker), ("judge", judge)):
+        (found,) = job["dns_sd_configs"]
+        assert found["names"] == [name]
+        assert str(found["port"]) == SERVICES[name]["environment"]["ASSAY_WORKER_METRICS_PORT"]
 
 
 def test_promtool_takes_the_configuration(tmp_path: Path) -> None:

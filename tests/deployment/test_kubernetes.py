@@ -23,8 +23,17 @@ OLDEST, NEWEST = "1.30.0", "1.37.0"
 CUSTOM = {"Kustomization", "ScaledObject"}  # no schema of Kubernetes' own
 
 
-OBJECTS = [part for path in sorted((FOLDER / "base").glob("*.yaml")) for part in read(path)]
-OBJECTS = [part for part in OBJECTS if part["kind"] != "Kustomization"]
+FOLDERS = ["base", "judge", "keda"]
+IMAGES = {"assay-sidecar:0.1.0", "assay-worker:0.1.0"}
+
+
+def _objects(folder: str) -> list[dict[str, Any]]:
+    parts = [part for path in sorted((FOLDER / folder).glob("*.yaml")) for part in read(path)]
+    return [part for part in parts if part["kind"] != "Kustomization"]
+
+
+BASE, JUDGE = _objects("base"), _objects("judge")
+OBJECTS = BASE + JUDGE
 DEPLOYMENTS = {part["metadata"]["name"]: part for part in OBJECTS if part["kind"] == "Deployment"}
 (SCALED,) = read(FOLDER / "keda" / "scaledobject.yaml")
 
@@ -50,8 +59,8 @@ def _container(deployment: str, name: str) -> dict[str, Any]:
 
 def test_it_is_what_these_tests_are_about() -> None:
     """A folder that lost its manifests would pass every rule about each."""
-    assert sorted(DEPLOYMENTS) == ["assay-sidecar", "assay-worker"]
-    assert len(CONTAINERS) == 5
+    assert sorted(DEPLOYMENTS) == ["assay-judge", "assay-sidecar", "assay-worker"]
+    assert len(CONTAINERS) == 7
     kinds = {"Namespace", "ServiceAccount", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"}
     assert {part["kind"] for part in OBJECTS} == kinds
 
@@ -63,7 +72,7 @@ def test_valid_by_the_schema(part: dict[str, Any], version: str) -> None:
     kubernetes_validate.validate(part, version, strict=True)
 
 
-@pytest.mark.parametrize("folder", ["base", "keda"])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_every_manifest_is_listed(folder: str) -> None:
     """A file that kustomization.yaml forgets would never be applied."""
     (listed,) = read(FOLDER / folder / "kustomization.yaml")
@@ -71,7 +80,7 @@ def test_every_manifest_is_listed(folder: str) -> None:
     assert files == set(listed["resources"]) - {"../base"}
 
 
-@pytest.mark.parametrize("folder", ["base", "keda"])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_rendered(folder: str) -> None:
     """What `kubectl apply -k` would send is valid, in our namespace, with tagged images and a policy that rolls."""
     parts = render(FOLDER / folder)
@@ -80,17 +89,18 @@ def test_rendered(folder: str) -> None:
             kubernetes_validate.validate(part, NEWEST, strict=True)
             assert part["metadata"]["labels"]["app.kubernetes.io/part-of"] == "assay"
         assert part["kind"] == "Namespace" or part["metadata"]["namespace"] == "assay"
-    assert len(parts) == len(OBJECTS) + (1 if folder == "base" else 2)
+    more = {"base": [], "judge": JUDGE, "keda": [SCALED]}[folder]
+    assert len(parts) == len(BASE) + 1 + len(more)  # and the policy
     text = json.dumps(parts)
-    assert set(re.findall(r'"image": "([^"]+)"', text)) == {"assay-sidecar:0.1.0", "assay-worker:0.1.0"}
+    assert set(re.findall(r'"image": "([^"]+)"', text)) == IMAGES | ({"assay-judge:0.1.0"} if more == JUDGE else set())
     (policy,) = [part["metadata"]["name"] for part in parts if part["kind"] == "Secret"]
     assert re.fullmatch(r"assay-policy-\w+", policy)
-    assert text.count(policy) == 3  # itself, the sidecar and the worker
+    assert text.count(policy) == (4 if more == JUDGE else 3)  # itself, the sidecar and the worker; the judge
     worker = next(part for part in parts if part["metadata"]["name"] == "assay-worker" and part["kind"] == "Deployment")
-    assert ("replicas" in worker["spec"]) is (folder == "base")
+    assert ("replicas" in worker["spec"]) is (folder != "keda")
 
 
-@pytest.mark.parametrize("folder", ["base", "keda"])
+@pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="nothing to compare our rendering with")
 def test_rendered_as_kubectl_does(folder: str) -> None:
     """Our rendering is kubectl's, but for the digest in a name."""
@@ -149,16 +159,20 @@ def test_settings_exist(deployment: str, name: str) -> None:
 def test_the_commands_are_those_that_compose_runs() -> None:
     """One set of commands, which the acceptance test runs; only the key's path differs."""
     services = compose()["services"]
-    expected = {name: services[name]["command"] for name in ("migrate", "keys", "sidecar", "worker")}
+    expected = {name: services[name]["command"] for name in ("migrate", "keys", "sidecar", "worker", "judge")}
     found = {name: _container(deployment, name)["command"] for deployment, name in CONTAINERS}
     found["keys"] = [word.replace("/run/secrets/key/", "/run/secrets/") for word in found["keys"]]
     assert found == expected
 
 
 def test_the_schema_comes_first_then_the_key() -> None:
-    """Both kinds of pod bring the schema up before they start; the sidecar's then stores the first key."""
+    """Every kind of pod brings the schema up before it starts; the sidecar's then stores the first key."""
     names = {name: [container["name"] for container in _containers(name)] for name in DEPLOYMENTS}
-    assert names == {"assay-sidecar": ["migrate", "keys", "sidecar"], "assay-worker": ["migrate", "worker"]}
+    assert names == {
+        "assay-sidecar": ["migrate", "keys", "sidecar"],
+        "assay-worker": ["migrate", "worker"],
+        "assay-judge": ["migrate", "judge"],
+    }
 
 
 def test_probes_ask_what_is_there() -> None:
@@ -169,18 +183,21 @@ def test_probes_ask_what_is_there() -> None:
     assert paths == {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
     assert set(paths.values()) <= routes
     check = compose()["services"]["worker"]["healthcheck"]["test"][1:]
-    assert worker["livenessProbe"]["exec"]["command"] == check == worker["startupProbe"]["exec"]["command"]
+    for one in (worker, _container("assay-judge", "judge")):
+        assert one["livenessProbe"]["exec"]["command"] == check == one["startupProbe"]["exec"]["command"]
 
 
 def test_ports_are_named_and_answered() -> None:
     """The Service, the scrape annotations and the settings speak of the same ports."""
     sidecar, worker = _container("assay-sidecar", "sidecar"), _container("assay-worker", "worker")
+    judge = _container("assay-judge", "judge")
     (service,) = [part for part in OBJECTS if part["kind"] == "Service"]
     assert service["spec"]["ports"][0]["targetPort"] == sidecar["ports"][0]["name"]
     assert sidecar["ports"][0]["containerPort"] == Settings().port
-    environment = {pair["name"]: pair["value"] for pair in worker["env"]}
-    assert environment["ASSAY_WORKER_METRICS_PORT"] == str(worker["ports"][0]["containerPort"])
-    for name, container in (("assay-sidecar", sidecar), ("assay-worker", worker)):
+    for container in (worker, judge):
+        environment = {pair["name"]: pair["value"] for pair in container["env"]}
+        assert environment["ASSAY_WORKER_METRICS_PORT"] == str(container["ports"][0]["containerPort"])
+    for name, container in (("assay-sidecar", sidecar), ("assay-worker", worker), ("assay-judge", judge)):
         annotations = DEPLOYMENTS[name]["spec"]["template"]["metadata"]["annotations"]
         assert annotations["prometheus.io/port"] == str(container["ports"][0]["containerPort"])
 
@@ -193,13 +210,14 @@ def test_selectors_find_their_pods() -> None:
     wanted += [
         part["spec"]["podSelector"].get("matchLabels", {}) for part in OBJECTS if part["kind"] == "NetworkPolicy"
     ]
-    assert len(wanted) == 8
+    assert len(wanted) == 9
     assert [one for one in wanted if not any(one.items() <= held.items() for held in labels)] == []
 
 
 def test_a_stop_is_given_its_time() -> None:
     """Kubernetes kills later than the worker's parent would, and than uvicorn and the writer need."""
-    assert _pod("assay-worker")["terminationGracePeriodSeconds"] > STOP_S + 2 * POLL_S
+    for name in ("assay-worker", "assay-judge"):
+        assert _pod(name)["terminationGracePeriodSeconds"] > STOP_S + 2 * POLL_S
     rest = _container("assay-sidecar", "sidecar")["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert _pod("assay-sidecar")["terminationGracePeriodSeconds"] >= rest + SERVICES_GRACE_S
 
@@ -222,14 +240,41 @@ def test_secrets_are_referred_to_and_least() -> None:
     assert [name for name, held in mounts.items() if "key" in held] == ["keys"]
 
 
+def test_keys_of_endpoints_reach_the_judge_alone() -> None:
+    """Beside the stores' URLs, in the one folder that settings are read from; who needs none need not make the Secret."""
+    assert [name for name in DEPLOYMENTS if '"assay-judge"' in json.dumps(_pod(name)["volumes"])] == ["assay-judge"]
+    volumes = {volume["name"]: volume for volume in _pod("assay-judge")["volumes"]}
+    stores, keys = (source["secret"] for source in volumes["secrets"]["projected"]["sources"])
+    assert {item["key"] for item in stores["items"]} == {"assay_database_url", "assay_redis_url"}
+    assert stores["items"] == volumes["stores"]["secret"]["items"]
+    assert keys == {"name": "assay-judge", "optional": True}
+    mounts = {mount["name"] for mount in _container("assay-judge", "migrate")["volumeMounts"]}
+    assert mounts == {"stores", "tmp"}
+
+
+def test_only_judge_and_sinks_lead_out() -> None:
+    """Text leaves the cluster from the judge alone; workers reach the policy's sinks, sidecars nothing but the stores."""
+    policies = [part["spec"] for part in OBJECTS if part["kind"] == "NetworkPolicy"]
+    out = {
+        (spec["podSelector"]["matchLabels"]["app.kubernetes.io/component"], port["port"])
+        for spec in policies
+        if spec["podSelector"]
+        for rule in spec.get("egress", [])
+        for port in rule["ports"]
+    }
+    assert out == {("worker", 443), ("worker", 465), ("worker", 587), ("judge", 443)}
+
+
 def test_the_policy_is_valid() -> None:
     """The policy that is shipped is one that the sidecar takes, and holds no salt, which all would share."""
     assert read_policy(FOLDER / "base" / "policy.toml").sampling.salt == ""
 
 
-@pytest.mark.parametrize(("deployment", "name"), [("assay-sidecar", "sidecar"), ("assay-worker", "worker")])
-def test_the_policy_reaches_both(deployment: str, name: str) -> None:
-    """What the sidecar promises of texts the workers keep: both read the one policy where it is mounted."""
+@pytest.mark.parametrize(
+    ("deployment", "name"), [("assay-sidecar", "sidecar"), ("assay-worker", "worker"), ("assay-judge", "judge")]
+)
+def test_the_policy_reaches_all(deployment: str, name: str) -> None:
+    """What the sidecar promises of texts the workers keep: all read the one policy where it is mounted."""
     container = _container(deployment, name)
     (file,) = [pair["value"] for pair in container["env"] if pair["name"] == "ASSAY_POLICY_FILE"]
     (folder,) = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "policy"]

@@ -1,4 +1,4 @@
-"""docs/judge.md: every policy in it is one, and every reason a review may end for stands in it."""
+"""docs/judge.md: its policies and commands can be copied, and every reason a review may end for stands in it."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from models.types import ReviewReason
 from service.core.policy import parse_policy
+from workers.judge.scripted import parser
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "judge.md").read_text(encoding="utf-8")
 POLICIES = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
@@ -27,3 +28,10 @@ def test_policies_are_valid(policy: str) -> None:
 def test_reasons_are_told(reason: ReviewReason) -> None:
     """Whoever finds a reason in an answer finds what to do about it."""
     assert f"| `{reason.value}`" in TEXT
+
+
+def test_the_rehearsal_can_be_copied() -> None:
+    """The scripted endpoint knows the options that it is started with."""
+    (command,) = re.findall(r"`assay judge scripted ([^`]+)`", TEXT)
+    given = vars(parser("scripted").parse_args(command.split()))
+    assert given["port"] == 8081

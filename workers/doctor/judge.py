@@ -1,6 +1,6 @@
 """Checks of the judge: somebody calls it, it answers, it has its key and its prompt, and there is money left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 
@@ -13,12 +13,14 @@ from service.core.config import Settings
 from service.core.db import Database
 from service.core.errors import PolicyInvalidError
 from service.core.policy import Policy, read_policy
-from service.core.review_tables import llm_spend, reviews
+from service.core.review_tables import Reviewer, llm_spend, reviews
 from service.core.reviewing.judge import Generator, Judge
-from service.core.store.circuits import read_circuits
+from service.core.store.circuits import Circuit, read_circuits
 from workers.doctor.finding import Finding, fail, ok, warn
+from workers.review_sweep import GENERATOR_WAIT
 
 NEARLY = 0.9  # of a day's money
+LATE = timedelta(minutes=1)  # the sweep that ends what is overdue may not have come yet
 _PENDING = reviews.c.state == literal_column("'pending'")  # the partial index's predicate
 
 
@@ -31,25 +33,27 @@ def check_judge(settings: Settings, database: Database) -> Iterator[Finding]:
     models = [model for model in (policy.judge, policy.consistency.generator) if model is not None]
     if not models:
         return
-    yield from _equipped(settings, models)
     now = utc_now()
     with database.read() as connection:
-        yield from _at_work(connection, now)
+        circuits = read_circuits(connection, now)
+        yield from _equipped(settings, models, called=bool(circuits))
+        yield from _at_work(circuits, now)
         yield from _waiting(connection, policy, now)
         yield from _spent(connection, policy, now)
 
 
-def _equipped(settings: Settings, models: list[Judge | Generator]) -> Iterator[Finding]:
-    if any(model.url is not None for model in models) and find_spec("openai") is None:
+def _equipped(settings: Settings, models: Sequence[Judge | Generator], *, called: bool) -> Iterator[Finding]:
+    """What judge workers need here. `called`: one is at work, so the machine that it runs on has the library."""
+    if any(model.url is not None for model in models) and not called and find_spec("openai") is None:
         yield fail(
             "judge", "openai is not installed, and the policy names an endpoint", "pip install 'assay-llm[judge]'"
         )
     keys = {"judge": settings.judge_api_key, "generator": settings.generator_api_key}
     for model in models:
         name = "judge" if isinstance(model, Judge) else "generator"
-        if model.url is not None and not model.allow_private and keys[name] is None:
-            fix = f"Set ASSAY_{name.upper()}_API_KEY for judge workers, if the endpoint wants a key."
-            yield warn("judge", f"the {name}'s endpoint gets no key", fix)
+        if model.url is not None and not model.allow_private and not keys[name]:  # an empty one is none
+            fix = f"Set ASSAY_{name.upper()}_API_KEY where judge workers run, if the endpoint wants a key."
+            yield warn("judge", f"no key for the {name}'s endpoint is set here", fix)
         if isinstance(model, Judge) and find_spec("sentencex") is not None:
             from models.judge.prompt import load_prompt  # noqa: PLC0415 - stands on the splitter, which a sidecar lacks
 
@@ -59,8 +63,7 @@ def _equipped(settings: Settings, models: list[Judge | Generator]) -> Iterator[F
                 yield fail("judge", str(error), "Correct `prompt` under [judge], or the file; `assay check` reads it.")
 
 
-def _at_work(connection: Connection, now: datetime) -> Iterator[Finding]:
-    circuits = read_circuits(connection, now)
+def _at_work(circuits: Sequence[Circuit], now: datetime) -> Iterator[Finding]:
     if not circuits:
         fix = "Start one with `assay judge worker`; until then samples wait, and end as `judge_unavailable`."
         yield warn("judge", "no judge worker has told of itself for a minute", fix)
@@ -73,13 +76,14 @@ def _at_work(connection: Connection, now: datetime) -> Iterator[Finding]:
 
 
 def _waiting(connection: Connection, policy: Policy, now: datetime) -> Iterator[Finding]:
-    oldest = select(func.min(type_coerce(reviews.c.created_at, BigInteger))).where(_PENDING)
-    moment = connection.execute(oldest).scalar_one()
-    wait = timedelta(seconds=policy.judge.wait_s if policy.judge else 3_600)
-    if moment is not None and now - from_microseconds(int(moment)) > wait:
-        age = span(now - from_microseconds(int(moment)))
-        fix = "Start a worker with this policy file in ASSAY_POLICY_FILE: it ends what waits in vain."
-        yield warn("judge", f"a review has waited for {age}, longer than `wait_s`", fix)
+    waits = {Reviewer.JUDGE.value: timedelta(seconds=policy.judge.wait_s) if policy.judge else timedelta(0)}
+    oldest = func.min(type_coerce(reviews.c.created_at, BigInteger)).label("oldest")
+    waiting = select(reviews.c.reviewer, oldest).where(_PENDING).group_by(reviews.c.reviewer)
+    for row in connection.execute(waiting.order_by(reviews.c.reviewer)).all():
+        age = now - from_microseconds(int(row.oldest))
+        if age > waits.get(row.reviewer, GENERATOR_WAIT) + LATE:
+            fix = "Start a worker with this policy file in ASSAY_POLICY_FILE: it ends what waits in vain."
+            yield warn("judge", f"a review by {row.reviewer} has waited for {span(age)}, longer than it may", fix)
 
 
 def _spent(connection: Connection, policy: Policy, now: datetime) -> Iterator[Finding]:
