@@ -1,4 +1,4 @@
-"""Commands of alerts in this process: one of their own costs seconds."""
+"""Commands in this process: one of their own costs seconds."""
 
 from collections.abc import Callable
 
@@ -12,12 +12,17 @@ Run = Callable[..., Result]
 
 
 def alerts_command(**given: str) -> Run:
-    """Runs `assay alerts ...` with these settings; what it sets up for its log lines is undone."""
+    """Runs `assay alerts ...` with these settings."""
+    return group_command("alerts", **given)
+
+
+def group_command(group: str, **given: str) -> Run:
+    """Runs `assay GROUP ...` with these settings; what it sets up for its log lines is undone."""
 
     def run(*arguments: str, **environment: str | None) -> Result:
         before = structlog.get_config()
         try:
-            done = CliRunner().invoke(app, ["alerts", *arguments], env={"COLUMNS": "200", **given, **environment})
+            done = CliRunner().invoke(app, [group, *arguments], env={"COLUMNS": "200", **given, **environment})
         finally:
             structlog.configure(**before)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info

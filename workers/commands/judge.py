@@ -1,12 +1,10 @@
 """`assay judge`: the worker that calls language models, whether it does, and what it costs."""
 
-from datetime import timedelta
 from importlib import import_module
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from models.types import ModelError
 from service.core.clock import utc_now
@@ -20,6 +18,7 @@ from workers.commands.entry import explained, logged_settings, opened_database
 from workers.commands.judge_agreement import judge_agreement
 from workers.commands.judge_scripted import PASSED_ON, judge_scripted
 from workers.commands.money import money
+from workers.commands.shown import echo_json, show_lines, show_rows
 from workers.main import Parent
 
 judge_app = typer.Typer(no_args_is_help=True, help="The judge: a language model that gives a second verdict.")
@@ -52,6 +51,8 @@ def judge_worker() -> None:
 def judge_status(
     window: Annotated[str, typer.Option(help="Of whole days, UTC: 24h, 7d, 30d.")] = "7d",
     tenant: Annotated[str, typer.Option(help="Whose samples.")] = DEFAULT_TENANT,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON that the API answers.")] = False,
 ) -> None:
     """Whether the judge is called, what became of reviews, and what the calls cost by day and rule."""
     with explained():
@@ -61,29 +62,30 @@ def judge_status(
         with opened_database(settings) as database:
             require_current(database)
             answer = answer_judge(database, policy, tenant, length, utc_now())
-    _show(answer, length, Console(highlight=False))
+    if as_json:
+        echo_json(answer)
+    else:
+        _show(answer, window, Console(highlight=False))
 
 
-def _show(answer: JudgeAnswer, length: timedelta, console: Console) -> None:
-    console.print(_who(answer), soft_wrap=True)
+def _show(answer: JudgeAnswer, window: str, console: Console) -> None:
+    show_lines(console, _who(answer))
     for circuit in answer.circuits:
         why = f" after {circuit.reason}" if circuit.reason else ""
-        console.print(
-            f"{circuit.endpoint}: {circuit.state.replace('_', ' ')}{why}, since {circuit.since:%Y-%m-%d %H:%M} UTC"
-        )
+        since = f"{circuit.since:%Y-%m-%d %H:%M} UTC"
+        show_lines(console, f"{circuit.endpoint}: {circuit.state.replace('_', ' ')}{why}, since {since}")
     if (answer.judge or answer.generator) and not answer.circuits:
-        console.print("No judge worker runs; start one with `assay judge worker`.")
+        show_lines(console, "No judge worker runs; start one with `assay judge worker`.")
     if answer.reviews:
-        table = Table("reviewer", "state", "reviews", title=f"Reviews of the last {length.days or 1} days")
-        for each in answer.reviews:
-            reason = f" ({each.reason})" if each.reason else ""
-            table.add_row(each.reviewer, each.status + reason, f"{each.reviews:,}")
-        console.print(table)
+        rows = [
+            (each.reviewer, f"{each.status} ({each.reason})" if each.reason else each.status, f"{each.reviews:,}")
+            for each in answer.reviews
+        ]
+        show_rows(console, ("reviewer", "state", "reviews"), rows, f"Reviews of samples chosen in the last {window}")
     if answer.spent:
-        names = ("day", "rule", "purpose", "calls", "became", "tokens in", "tokens out", "cost")
-        table = Table(*names, title="Calls")
-        for spent in answer.spent:
-            table.add_row(
+        columns = ("day", "rule", "purpose", "calls", "became", "tokens in", "tokens out", "cost")
+        calls = [
+            (
                 str(spent.day),
                 spent.rule,
                 spent.purpose,
@@ -93,7 +95,9 @@ def _show(answer: JudgeAnswer, length: timedelta, console: Console) -> None:
                 f"{spent.output_tokens:,}",
                 money(spent.cost, answer.currency),
             )
-        console.print(table)
+            for spent in answer.spent
+        ]
+        show_rows(console, columns, calls, f"Calls, {answer.start} to {answer.end}")
 
 
 def _who(answer: JudgeAnswer) -> str:

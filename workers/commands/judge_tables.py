@@ -6,6 +6,7 @@ from models.types import ModelError
 from service.core.errors import PolicyInvalidError
 from service.core.policy import Policy
 from service.core.reviewing.judge import Generator, Judge, Spend
+from workers.commands.shown import show_lines
 
 
 def show_judge(policy: Policy, console: Console) -> None:
@@ -17,8 +18,7 @@ def show_judge(policy: Policy, console: Console) -> None:
         told.append(_generator(policy.consistency.generator))
     if told and policy.spend is not None:
         told.append(_spend(policy.spend))
-    for line in told:
-        console.print(line, soft_wrap=True, markup=False)
+    show_lines(console, *told)
 
 
 def _judge(judge: Judge) -> list[str]:
