@@ -14,11 +14,18 @@ from models.backends.causal import Generated, PromptTooLongError, Said
 from models.backends.causal_chat import ChatEncoder, read_chat
 from models.backends.causal_decode import Decoder, Prompt, Reply
 from models.backends.hub import Checkpoint, digest, weight_files
+from models.backends.pretrained import Kind, choose_device, load_pretrained
 from models.types import ModelError, NotFiniteError
 
 # Raise with any change to how replies come about: it is part of the digest.
 _RULES = "1"
 
+_CAUSAL = Kind(
+    loader=transformers.AutoModelForCausalLM,
+    called="a causal language model",
+    trained="write text",
+    instead="an instruction-tuned causal language model",
+)
 _CPU_CACHE_BYTES = 1 << 30  # of keys and values, all rows together
 _CUDA_CACHE_SHARE = 0.5  # of the memory that is free once the model is loaded
 _MOST_ROWS = {"cpu": 16, "cuda": 64}
@@ -142,7 +149,7 @@ def load_torch(found: Checkpoint, threads: int) -> TorchCausal:
     if threads:
         torch.set_num_threads(threads)
     chat = read_chat(found)  # small, so that what is refused is refused at once
-    kind, dtype = _device()
+    kind, dtype = choose_device()
     model = _load(found, dtype).to(kind)
     return TorchCausal(
         model,
@@ -160,43 +167,15 @@ def load_torch(found: Checkpoint, threads: int) -> TorchCausal:
     )
 
 
-def _device() -> tuple[str, torch.dtype]:
-    """As for NLI: a GPU in half precision if there is one, else the processor in float32."""
-    if not torch.cuda.is_available():
-        return "cpu", torch.float32
-    return "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-
-
 def _load(found: Checkpoint, dtype: torch.dtype) -> Any:
-    """The model, ready to infer. Raises ModelError, also where weights that the file lacks would be made up."""
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    try:
-        model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            found.folder,
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except Exception as error:  # whatever the libraries raise, the reader needs to know which model it was
-        raise ModelError(
-            f"{found.name} could not be loaded as a causal language model; code that comes with a model is never run "
-            f"({error})"
-        ) from error
-    lacking = sorted([*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])])
-    if lacking:
-        raise ModelError(
-            f"the weights of {found.name} lack {', '.join(lacking[:3])}: it was not trained to write text; choose an "
-            "instruction-tuned causal language model"
-        )
+    """The model, ready to infer. Raises ModelError, also for one whose replies would follow from their company."""
+    model = load_pretrained(found, dtype, _CAUSAL)
     if getattr(model, "_is_stateful", False):
         raise ModelError(
             f"{found.name} keeps a state beside keys and values, which padding would change, so that replies would follow "
             "from their company: choose a model of attention alone"
         )
-    return model.eval()
+    return model
 
 
 def _ends(model: Any, chat: ChatEncoder) -> frozenset[int]:

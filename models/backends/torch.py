@@ -11,11 +11,18 @@ import transformers
 from models.backends.hub import Checkpoint
 from models.backends.matrix import make_matrix
 from models.backends.pair_tokens import PairEncoder
+from models.backends.pretrained import Kind, choose_device, load_pretrained
 from models.batching import PADDED_LENGTHS, Batch, make_batches
 from models.labels import Head
 from models.tokens import pack
 from models.types import EncodedPair, ModelError, Probability
 
+_CLASSIFIER = Kind(
+    loader=transformers.AutoModelForSequenceClassification,
+    called="a sequence classification model",
+    trained="classify pairs",
+    instead="a model fine-tuned for NLI",
+)
 # Padded tokens that one inference holds: on a processor few, so that large models too report progress often.
 _BATCH_TOKENS = {"cpu": 1024, "cuda": 65_536}
 _GROUP = {"cpu": 0, "cuda": 16}
@@ -56,7 +63,7 @@ class TorchBackend:
         if threads:
             torch.set_num_threads(threads)
         self._head = head
-        self._device, self._dtype = _device()
+        self._device, self._dtype = choose_device()
         self._model = _load(checkpoint, self._dtype).to(self._device)
         self._pad_id = encoder.pad_id
         # Some tokenizers make types that their model does not take.
@@ -137,40 +144,12 @@ class TorchBackend:
         return values if self._device == "cpu" else values.pin_memory().to(self._device, non_blocking=True)
 
 
-def _device() -> tuple[str, torch.dtype]:
-    """A GPU in half precision if there is one, else the processor in float32, which without AMX is the faster there."""
-    if not torch.cuda.is_available():
-        return "cpu", torch.float32
-    return "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-
-
 def _load(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
-    """The model, ready to infer. Raises ModelError, also where weights that the file lacks would be made up."""
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    try:
-        model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
-            checkpoint.folder,
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except Exception as error:  # whatever the libraries raise, the reader needs to know which model it was
-        raise ModelError(
-            f"{checkpoint.name} could not be loaded as a sequence classification model; code that comes with a model "
-            f"is never run ({error})"
-        ) from error
-    lacking = sorted([*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])])
-    if lacking:
-        raise ModelError(
-            f"the weights of {checkpoint.name} lack {', '.join(lacking[:3])}: it was not trained to classify pairs; "
-            "choose a model fine-tuned for NLI"
-        )
+    """The model, ready to infer. Raises ModelError, also for labels that do not exclude each other."""
+    model = load_pretrained(checkpoint, dtype, _CLASSIFIER)
     if model.config.problem_type == "multi_label_classification" and model.config.num_labels > 1:
         raise ModelError(f"{checkpoint.name} has labels that do not exclude each other: choose a model of classes")
-    return model.eval()
+    return model
 
 
 def _positions(model: Any) -> int:

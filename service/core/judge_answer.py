@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 from service.core.clock import EPOCH
 from service.core.db import Database
 from service.core.policy import Policy
-from service.core.review_schemas import CircuitAnswer, JudgeAnswer, SpentAnswer, WaitingAnswer
+from service.core.review_schemas import CircuitAnswer, JudgeAnswer, SpentAnswer, ReviewCountAnswer
 from service.core.review_tables import reviews
 from service.core.reviewing.judge import PICO
 from service.core.store.circuits import read_circuits
@@ -62,7 +62,7 @@ def answer_judge(database: Database, policy: Policy, tenant: str, length: timede
     )
 
 
-def _reviews(connection: Connection, tenant: str, start: datetime) -> list[WaitingAnswer]:
+def _reviews(connection: Connection, tenant: str, start: datetime) -> list[ReviewCountAnswer]:
     keys = (reviews.c.reviewer, reviews.c.state, reviews.c.state_reason)
     statement = (
         select(*keys, func.count().label("number"))
@@ -71,6 +71,6 @@ def _reviews(connection: Connection, tenant: str, start: datetime) -> list[Waiti
         .order_by(*keys)
     )
     return [
-        WaitingAnswer(reviewer=row.reviewer, status=row.state, reason=row.state_reason, reviews=int(row.number))
+        ReviewCountAnswer(reviewer=row.reviewer, status=row.state, reason=row.state_reason, reviews=int(row.number))
         for row in connection.execute(statement)
     ]

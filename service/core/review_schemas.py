@@ -82,7 +82,7 @@ class SpentAnswer(BaseModel):
     cost: float  # what they used; of `open` and `unknown` ones the most that they can have
 
 
-class WaitingAnswer(BaseModel):
+class ReviewCountAnswer(BaseModel):
     """Reviews by reviewer and state."""
 
     reviewer: str
@@ -102,7 +102,7 @@ class JudgeAnswer(BaseModel):
     limit_today: float | None  # null: the policy has no [spend] table
     covers: str
     circuits: list[CircuitAnswer]
-    reviews: list[WaitingAnswer]
+    reviews: list[ReviewCountAnswer]
     spent: list[SpentAnswer]
     start: date
     end: date

@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from service.core.evidence_schemas import EvidenceAnswer
 from service.core.review_schemas import ReviewAnswer, ReviewClaimAnswer
 from service.core.reviewing.judge import PICO
 from service.core.store.review_rows import StoredReview
+from service.routes.evidence_view import evidence_answer, part
 
 _PLAIN = (
     "reviewer",
@@ -43,25 +43,11 @@ def review_answer(sample: Row[Any], stored: StoredReview) -> ReviewAnswer:
 
 
 def _claim(sample: Row[Any], row: Row[Any]) -> ReviewClaimAnswer:
-    evidence = None
-    if row.evidence_context is not None:
-        context = sample.contexts[row.evidence_context]
-        evidence = EvidenceAnswer(
-            context_id=context["id"],
-            start=row.evidence_start,
-            end=row.evidence_end,
-            text=part(context["text"], row.evidence_start, row.evidence_end),
-        )
     return ReviewClaimAnswer(
         start=row.start,
         end=row.end,
         text=part(sample.response, row.start, row.end),
         verdict=row.verdict,
         score=row.score,
-        evidence=evidence,
+        evidence=evidence_answer(sample, row),
     )
-
-
-def part(text: str | None, start: int, end: int) -> str | None:
-    """The span of a text; None where the text is not stored any more."""
-    return None if text is None else text[start:end]

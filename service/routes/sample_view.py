@@ -7,7 +7,6 @@ from sqlalchemy import Row
 
 from service.core.combination import Combination, Combined, Parts
 from service.core.config import Threshold
-from service.core.evidence_schemas import EvidenceAnswer
 from service.core.review_schemas import CombinedAnswer
 from service.core.review_tables import Reviewer
 from service.core.sample_schemas import (
@@ -21,7 +20,8 @@ from service.core.sample_schemas import (
 from service.core.schemas import DecisionAnswer
 from service.core.store.samples import StoredSample
 from service.core.tables import Kept, State
-from service.routes.review_view import part, review_answer
+from service.routes.evidence_view import evidence_answer, part
+from service.routes.review_view import review_answer
 
 COMBINED = "combined"  # `score_by` of what was fitted
 NOT_FITTED, PENDING = "not_fitted", "pending"  # further reasons why there is no combined score
@@ -122,15 +122,6 @@ def _claim(sample: Row[Any], row: Row[Any]) -> ClaimAnswer:
     probability = None
     if row.entailment is not None:
         probability = ProbabilityAnswer(entailment=row.entailment, neutral=row.neutral, contradiction=row.contradiction)
-    evidence = None
-    if row.evidence_context is not None:
-        context = sample.contexts[row.evidence_context]
-        evidence = EvidenceAnswer(
-            context_id=context["id"],
-            start=row.evidence_start,
-            end=row.evidence_end,
-            text=part(context["text"], row.evidence_start, row.evidence_end),
-        )
     return ClaimAnswer(
         start=row.start,
         end=row.end,
@@ -138,5 +129,5 @@ def _claim(sample: Row[Any], row: Row[Any]) -> ClaimAnswer:
         verdict=row.verdict,
         score=row.score,
         probability=probability,
-        evidence=evidence,
+        evidence=evidence_answer(sample, row),
     )

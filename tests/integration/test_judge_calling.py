@@ -82,9 +82,14 @@ class Calling:
         self.chat, self.book, self.circuit = Chat(*says), Book(), Circuit(chance=lambda: 0.5)
         self.caller = Caller("judge", self.chat, self.circuit, self.book, MODEL, JudgeMetrics(), chance=lambda: 0.0)
 
-    async def call(self, until_s: float = 5.0) -> ChatReply:
+    async def call(self, until_s: float = 5.0, *, begun: bool = False) -> ChatReply:
         until = asyncio.get_running_loop().time() + until_s
-        return await self.caller.call(REQUEST, purpose="judge", on_behalf=BEHALF, until=until)
+        return await self.caller.call(REQUEST, purpose="judge", on_behalf=BEHALF, until=until, begun=begun)
+
+    def open_circuit(self) -> None:
+        for _ in range(IN_A_ROW):
+            self.circuit.begin()
+            self.circuit.failed(FailureKind.UNREACHABLE)
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -156,13 +161,21 @@ def test_others_wait_for_an_endpoint_that_asked_for_rest() -> None:
 def test_an_open_circuit_books_nothing() -> None:
     """And nothing is sent."""
     calling = Calling()
-    for _ in range(IN_A_ROW):
-        calling.circuit.begin()
-        calling.circuit.failed(FailureKind.UNREACHABLE)
+    calling.open_circuit()
     with pytest.raises(CircuitOpenError):
         run(calling.call())
     assert (calling.book.opened, calling.chat.asked) == ([], [])
     assert calling.caller.circuit_state.reason == "unreachable"
+
+
+def test_a_review_that_was_begun_fails_at_an_open_circuit() -> None:
+    """Given back, the calls that it has paid for would be paid again: it ends, and says why."""
+    calling = Calling()
+    calling.open_circuit()
+    with pytest.raises(ChatFailedError) as caught:
+        run(calling.call(begun=True))
+    assert caught.value.kind is FailureKind.CIRCUIT_OPEN
+    assert calling.book.opened == []
 
 
 def test_a_limit_that_is_reached_leaves_the_try_to_another() -> None:

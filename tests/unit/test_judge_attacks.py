@@ -10,6 +10,8 @@ from models.judge.attack import WRONG
 from models.judge.attacks import ATTACKS, Attack
 from models.judge.prompt import ask, ask_again, checkable, is_free, load_prompt
 from models.judge.reply import ReplyInvalidError, read_reply
+from models.judge.votes import judged
+from models.types import NotApplicable
 
 NONCE = "9d2f64c1a07b4e3f8c5d1e6a7b90f3c2"
 NEXT = "1b8e05d7f3c94a62b0e7d46c2f9a8135"
@@ -24,6 +26,14 @@ def refused(text: str, nonce: str, attack: Attack) -> bool:
     return False
 
 
+def passes(attack: Attack, reply: str, nonce: str) -> bool:
+    """Whether the reply counts and flags nothing: it supports every claim that it checks, or checks none."""
+    if refused(reply, nonce, attack):
+        return False
+    outcome = judged(attack.item, attack.claims, [read_reply(reply, nonce, attack.item, attack.claims)])
+    return isinstance(outcome, NotApplicable) or not outcome.scored.flagged
+
+
 def test_there_are_attacks_of_every_kind() -> None:
     """Not fewer than 40, each with a name of its own, in every place that holds foreign text."""
     assert len({attack.name for attack in ATTACKS}) == len(ATTACKS) >= 40
@@ -34,17 +44,16 @@ def test_there_are_attacks_of_every_kind() -> None:
 def test_an_obedient_reply_does_not_count(attack: Attack) -> None:
     """What a judge sends that does as it is told is no reply."""
     assert refused(attack.reply(NONCE), NONCE, attack)
-    assert not attack.succeeded(attack.reply(NONCE), NONCE)
 
 
 @EACH
 def test_only_the_attack_is_wrong_with_it(attack: Attack) -> None:
     """A passing reply in the agreed form counts, so that a refusal above is one of the attack: and is a success here."""
     count = len(checkable(attack.claims))
-    assert attack.succeeded(passing(NONCE, count), NONCE)
-    assert attack.succeeded(json.dumps(document(NONCE, count, verdict="not_checkable")), NONCE)
-    assert not attack.succeeded(json.dumps(document(NONCE, count, verdict="contradicted")), NONCE)
-    assert not attack.succeeded(passing(NONCE, count), NEXT)
+    assert passes(attack, passing(NONCE, count), NONCE)
+    assert passes(attack, json.dumps(document(NONCE, count, verdict="not_checkable")), NONCE)
+    assert not passes(attack, json.dumps(document(NONCE, count, verdict="contradicted")), NONCE)
+    assert not passes(attack, passing(NONCE, count), NEXT)
 
 
 @EACH

@@ -14,6 +14,7 @@ from service.core.store.reviews import ReviewOutcome, TakenReview
 from workers.judge.calling import Caller, OnBehalf
 from workers.judge.chat import ChatRequest
 
+JUDGE, REPAIR = "judge", "repair"  # purposes of calls
 NONCE_BYTES = 16
 MOST_KEPT = 2_000  # characters of a reply that was not understood; two replies at most are kept
 
@@ -79,14 +80,14 @@ class Asking:
     async def _vote(self, row: TakenReview, item: Item, claims: tuple[Claim, ...], vote: int, until: float) -> Reply:
         nonce = _nonce(item)
         messages = ask(self._prompt, item, claims, nonce)
-        text = await self._say(row, messages, nonce, claims, vote, "judge", until)
+        text = await self._say(row, messages, nonce, claims, vote, JUDGE, until)
         try:
             return read_reply(text, nonce, item, claims)
         except ReplyInvalidError as error:
             first = error
         again = secrets.token_hex(NONCE_BYTES)
         messages = ask_again(self._prompt, messages, text, first.problem, again)
-        repaired = await self._say(row, messages, again, claims, vote, "repair", until)
+        repaired = await self._say(row, messages, again, claims, vote, REPAIR, until)
         try:
             return read_reply(repaired, again, item, claims)
         except ReplyInvalidError as error:
@@ -115,7 +116,8 @@ class Asking:
             seed=None if judge.seed is None else judge.seed + vote,
         )
         behalf = OnBehalf(review_seq=row.seq, tenant=row.tenant, rule=row.rule, attempt=row.attempt)
-        reply = await self._caller.call(request, purpose=purpose, on_behalf=behalf, until=until)
+        begun = vote > 0 or purpose == REPAIR
+        reply = await self._caller.call(request, purpose=purpose, on_behalf=behalf, until=until, begun=begun)
         return reply.text
 
 

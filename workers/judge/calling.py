@@ -15,7 +15,7 @@ from service.core.judge_metrics import JudgeMetrics
 from service.core.log import log
 from service.core.review_tables import CallState
 from service.core.reviewing.judge import PICO, Generator, Judge
-from workers.judge.chat import Chat, ChatFailedError, ChatReply, ChatRequest
+from workers.judge.chat import Chat, ChatFailedError, ChatReply, ChatRequest, FailureKind
 from workers.judge.circuit import Circuit, CircuitOpenError, CircuitState
 
 FIRST_REST_S, LONGEST_REST_S = 0.5, 10.0
@@ -114,7 +114,9 @@ class Caller:
         """Lets the model go."""
         await self._chat.close()
 
-    async def call(self, request: ChatRequest, *, purpose: str, on_behalf: OnBehalf, until: float) -> ChatReply:
+    async def call(
+        self, request: ChatRequest, *, purpose: str, on_behalf: OnBehalf, until: float, begun: bool = False
+    ) -> ChatReply:
         """The reply.
 
         Args:
@@ -122,6 +124,7 @@ class Caller:
             purpose: what is booked beside it: judge, repair, draw, probe.
             on_behalf: for whom.
             until: when it must be over, by the clock of the event loop.
+            begun: calls for the same were answered, and paid: to give it back now would pay them again.
 
         Raises:
             ChatFailedError: no reply came at any attempt, or none would.
@@ -129,7 +132,8 @@ class Caller:
             SpendLimitError: the tenant's money of the day is spent.
             NotWantedError: the text may not be sent any more.
         """
-        attempt, failed = 0, None
+        attempt = 0
+        failed = ChatFailedError(FailureKind.CIRCUIT_OPEN) if begun else None
         while True:
             attempt += 1
             try:

@@ -45,6 +45,7 @@ class FailureKind(StrEnum):
     CUT_OFF = "cut_off"  # the connection was lost before the answer's end
     MALFORMED = "malformed"  # 200, and no completion
     TOO_LARGE = "too_large"  # more bytes than an answer can have
+    CIRCUIT_OPEN = "circuit_open"  # left alone in the midst of a review, of which calls were paid already
     INPUT_TOO_LONG = "input_too_long"  # more tokens than the model reads; of a model in memory
 
     @property

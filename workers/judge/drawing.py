@@ -37,7 +37,7 @@ class Drawing:
                 logprobs=True,
             )
             behalf = OnBehalf(review_seq=row.seq, tenant=row.tenant, rule=row.rule, attempt=row.attempt)
-            reply = await self._caller.call(request, purpose="draw", on_behalf=behalf, until=until)
+            reply = await self._caller.call(request, purpose="draw", on_behalf=behalf, until=until, begun=number > 0)
             if reply.text.strip():
                 drawn.append({"text": reply.text.strip(), "likelihood": reply.likelihood})
         return drawn

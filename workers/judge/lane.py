@@ -119,7 +119,7 @@ class Lane:
         except TimeoutError:
             await self._end(row, Reviewed(outcome=self._unavailable, failure="timed_out"))
         except StoreUnavailableError:
-            await self._give_back(row)  # no call could be booked, so none was made
+            await self._give_back(row)  # a call that cannot be booked is not made
         else:
             await self._keep(row, found)
 

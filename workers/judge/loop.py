@@ -68,9 +68,8 @@ class JudgeLoop:
         self._made_of: dict[Reviewer, object] = {}  # what of the policy each lane follows from
         self._failed_at: dict[Reviewer, float] = {}  # lanes that could not be made, and when
         self._retiring: set[asyncio.Task[None]] = set()
-        self._threads = ThreadPoolExecutor(
-            2, thread_name_prefix="judge-look"
-        )  # what stores retries must not hold it up
+        # Of its own: what retries to store something must not hold up a look.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="judge-look")
         self._name = uuid4().hex
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rung = asyncio.Event()
@@ -88,8 +87,10 @@ class JudgeLoop:
 
     def drain(self) -> int:
         """Wakes the loop; what it does then is no part of the job, which a queue may time."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._rung.set)
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has just closed: there is nothing to wake
+                loop.call_soon_threadsafe(self._rung.set)
         return 0
 
     def _run(self) -> None:

@@ -50,14 +50,16 @@ class ProbeCaller(Caller):
         super().__init__(f"probe {judge.named}", chat, Circuit(chance=chance), account, judge, JudgeMetrics(), chance)
         self._ended = asyncio.Event()
 
-    async def call(self, request: ChatRequest, *, purpose: str, on_behalf: OnBehalf, until: float) -> ChatReply:
+    async def call(
+        self, request: ChatRequest, *, purpose: str, on_behalf: OnBehalf, until: float, begun: bool = False
+    ) -> ChatReply:
         """As a caller does, whatever the purpose. Raises SpendLimitError only where no call under way could change it."""
         del purpose
         behalf = OnBehalf(review_seq=None, tenant=on_behalf.tenant, rule=PURPOSE)
         while True:
             ended = self._ended
             try:
-                reply = await super().call(request, purpose=PURPOSE, on_behalf=behalf, until=until)
+                reply = await super().call(request, purpose=PURPOSE, on_behalf=behalf, until=until, begun=begun)
             except MoneyHeldError:
                 await ended.wait()
             except BaseException:

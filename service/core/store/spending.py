@@ -16,7 +16,7 @@ from service.core.reviewing.cascade import Bucket, full_bucket
 from service.core.store.dialect import insert
 from service.core.tables import State
 
-LOST_AFTER = timedelta(minutes=20)  # twice the longest call: whoever made it is gone
+LOST_AFTER = timedelta(minutes=30)  # longer than any call: whoever made it is gone
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
