@@ -56,7 +56,7 @@ class JudgingPlan:
 
 
 FULL = JudgingPlan(
-    quick=False, samples=1_000, rounds=3, timeout_s=3.0, attempts=2, concurrency=32, scorer="nli", wait_s=900
+    quick=False, samples=1_000, rounds=4, timeout_s=3.0, attempts=2, concurrency=32, scorer="nli", wait_s=900
 )
 QUICK = JudgingPlan(
     quick=True, samples=120, rounds=1, timeout_s=0.5, attempts=2, concurrency=32, scorer="fake", wait_s=60

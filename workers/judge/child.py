@@ -1,5 +1,6 @@
 """The resident judge worker: answers its doorbell, and calls language models, until told to stop."""
 
+import contextlib
 import os
 import sys
 
@@ -17,11 +18,15 @@ from workers.judge.loop import JudgeLoop
 from workers.policy_file import PolicyFile
 from workers.progress import EXIT_MISCONFIGURED, Progress
 
+NICENESS = 10  # where it shares a machine with workers, first scores come first
+
 
 def main() -> int:
     """Runs one judge worker; its exit status. The first argument is the pipe to the parent, if there is one."""
     progress = Progress(int(sys.argv[1]) if len(sys.argv) > 1 else None)
     stop_on_signals(progress)
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
     try:
         settings = read_settings()
         configure_logging(settings)
