@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 from service.core.clock import EPOCH
 from service.core.db import Database
 from service.core.policy import Policy
-from service.core.review_schemas import CircuitAnswer, JudgeAnswer, SpentAnswer, ReviewCountAnswer
+from service.core.review_schemas import CircuitAnswer, JudgeAnswer, ReviewCountAnswer, SpentAnswer
 from service.core.review_tables import reviews
 from service.core.reviewing.judge import PICO
 from service.core.store.circuits import read_circuits

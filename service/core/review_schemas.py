@@ -35,7 +35,7 @@ class TimelessReviewAnswer(BaseModel):
     variance: float | None  # of the score between votes; null for one vote
     claims: list[ReviewClaimAnswer]
     calls: int
-    input_tokens: int
+    input_tokens: int  # that the endpoint told of, of all calls together
     output_tokens: int
     cost: float  # of its calls, in the policy's currency; at most, where a call was lost
     attributes: dict[str, str]
@@ -77,8 +77,8 @@ class SpentAnswer(BaseModel):
     purpose: str
     state: str  # answered, failed, open, unknown
     calls: int
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None  # that the endpoint told of; null where it told of none
+    output_tokens: int | None
     cost: float  # what they used; of `open` and `unknown` ones the most that they can have
 
 

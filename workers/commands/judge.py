@@ -91,8 +91,8 @@ def _show(answer: JudgeAnswer, window: str, console: Console) -> None:
                 spent.purpose,
                 f"{spent.calls:,}",
                 spent.state,
-                f"{spent.input_tokens:,}",
-                f"{spent.output_tokens:,}",
+                "" if spent.input_tokens is None else f"{spent.input_tokens:,}",
+                "" if spent.output_tokens is None else f"{spent.output_tokens:,}",
                 money(spent.cost, answer.currency),
             )
             for spent in answer.spent

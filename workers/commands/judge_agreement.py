@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from service.core.clock import utc_now
 from service.core.db import require_current
@@ -19,10 +18,10 @@ from service.core.store.rates import Stretch
 from service.core.store.rollups import MINUTE_S, floor
 from service.core.two_raters import Pair, TwoRaters, Unknown, two_raters
 from workers.commands.entry import explained, logged_settings, opened_database
+from workers.commands.shown import show_lines, show_rows
 
 FINGERPRINT_CHARS = 8
 HALF = 0.5
-WIDEST = 1_000  # to ask how wide the table would be
 WHY = {
     Unknown.NOTHING: "nothing that both decided",
     Unknown.ONE_CLASS: "one of the two says the same of everything",
@@ -64,7 +63,7 @@ def _show(judged: Sequence[JudgedSample], confidence: float, console: Console) -
         beside = "without a first score" if scorer is None else f"NLI {scorer[:FINGERPRINT_CHARS]}"
         _print(f"Judge {judge[:FINGERPRINT_CHARS]}, {beside}", held, confidence, console)
         for line in _reasons(held, confidence):
-            console.print(line, soft_wrap=True)
+            show_lines(console, line)
     console.print(NOTE, soft_wrap=True, style="dim")
     if len(judged) == MOST:
         console.print(f"Only the newest {MOST:,} judged samples were read.", soft_wrap=True)
@@ -79,20 +78,14 @@ def _by_fingerprints(judged: Sequence[JudgedSample]) -> Mapping[tuple[str, str |
 
 
 def _print(title: str, held: Sequence[JudgedSample], confidence: float, console: Console) -> None:
-    """A table, or where the terminal is too narrow for one a paragraph for each row."""
     share = f"{100 * confidence:.6g}% interval"
     names = ("n", "effective n", "both flag", "first only", "second only", "neither", "agree", share, "kappa", share)
-    table = Table("", "", *names, title=title, title_justify="left")
-    rows = [(name, weighing, _cells(weighing, found)) for name, weighing, found in _compared(held, confidence)]
-    for name, weighing, cells in rows:
-        table.add_row(name, weighing, *cells)
-    if console.measure(table, options=console.options.update(max_width=WIDEST)).maximum <= console.width:
-        console.print(table)
-        return
-    console.print(title, style="italic")
-    for name, weighing, cells in rows:
-        told = ", ".join(f"{what} {cell}" for what, cell in zip(names, cells, strict=True))
-        console.print(f"{name}, {weighing}: {told}", soft_wrap=True)
+    rows = [
+        (f"{name}, {weighing}", *_cells(weighing, found))
+        for name, weighing, found in _compared(held, confidence)
+        if found.pairs  # why there is none is told below
+    ]
+    show_rows(console, ("", *names), rows, title)
 
 
 def _cells(weighing: str, found: TwoRaters) -> list[str]:

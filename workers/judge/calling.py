@@ -237,7 +237,7 @@ class Caller:
         self._metrics.tokens.labels("output").inc(tokens_out or 0)
         self._metrics.cost.inc((cost or 0) / PICO)
         if state is CallState.UNKNOWN:
-            log.warning("call_cost_unknown", purpose=purpose, reason=reason)
+            log.info("call_cost_unknown", purpose=purpose, reason=reason)
         await _whole(
             lambda: self._ledger.settle(
                 number,

@@ -101,7 +101,7 @@ def _span(value: tuple[float, float]) -> tuple[float, float]:
 class Cascade(_Part):
     """The `[judge.cascade]` table: which samples are judged."""
 
-    band: Annotated[tuple[float, float], AfterValidator(_span)] = (0.2, 0.8)  # first scores that are uncertain
+    band: Annotated[tuple[float, float], AfterValidator(_span)] = (0.3, 0.7)  # first scores that are uncertain
     band_rate: Rate = 1.0  # the probability within it
     floor: Rate = 0.05  # and outside
 

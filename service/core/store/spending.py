@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from service.core.clock import EPOCH, utc_now
 from service.core.review_tables import CallState, llm_budgets, llm_calls, llm_spend, reviews
@@ -156,18 +156,15 @@ class Spent:
     purpose: str
     state: str  # a CallState
     calls: int
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None  # that endpoints told of; None where none did
+    output_tokens: int | None
     cost_pico: int
 
 
 def read_spent(connection: Connection, tenant: str, first_day: int, last_day: int) -> list[Spent]:
     """Sums over calls by day, rule, purpose and state; in this order."""
     keys = [llm_calls.c[name] for name in ("tenant", "day", "rule", "purpose", "state")]
-    sums = [
-        func.coalesce(func.sum(llm_calls.c[name]), 0).label(name)
-        for name in ("input_tokens", "output_tokens", "cost_pico")
-    ]
+    sums = [func.sum(llm_calls.c[name]).label(name) for name in ("input_tokens", "output_tokens", "cost_pico")]
     statement = (
         select(*keys, func.count().label("calls"), *sums)
         .where(llm_calls.c.tenant == tenant, llm_calls.c.day.between(first_day, last_day))
@@ -175,7 +172,8 @@ def read_spent(connection: Connection, tenant: str, first_day: int, last_day: in
         .order_by(*keys[1:])
     )
     numbers = ("calls", "input_tokens", "output_tokens", "cost_pico")
-    return [
-        Spent(**(row._asdict() | {name: int(getattr(row, name)) for name in numbers}))
-        for row in connection.execute(statement)
-    ]
+
+    def whole(row: Row[*tuple[Any, ...]]) -> dict[str, int | None]:  # PostgreSQL sums to decimals
+        return {name: None if getattr(row, name) is None else int(getattr(row, name)) for name in numbers}
+
+    return [Spent(**(row._asdict() | whole(row))) for row in connection.execute(statement)]
