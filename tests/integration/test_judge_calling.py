@@ -14,7 +14,8 @@ from models.judge.prompt import Message
 from service.core.judge_metrics import JudgeMetrics
 from service.core.review_tables import CallState
 from service.core.reviewing.judge import Judge
-from workers.judge.calling import Caller, NewCall, OnBehalf, SpendLimitError, most_input_tokens
+from service.core.store.spending import Call, Settlement
+from workers.judge.calling import Caller, OnBehalf, SpendLimitError, most_input_tokens
 from workers.judge.chat import ChatFailedError, ChatReply, ChatRequest, FailureKind
 from workers.judge.circuit import IN_A_ROW, Circuit, CircuitOpenError
 
@@ -57,22 +58,19 @@ class Book:
         self.settles = threading.Event()
         self.settles.set()
         self.was_called = threading.Event()
-        self.opened: list[NewCall] = []
+        self.opened: list[Call] = []
         self.settled: dict[int, tuple[CallState, str | None, int | None]] = {}
 
-    def open(self, call: NewCall) -> int:
+    def open(self, call: Call) -> int:
         self.was_called.set()
         assert self.opens.wait(5)
         self.opened.append(call)
         return len(self.opened)
 
-    def settle(
-        self, number: int, *, state: CallState, reason: str | None, cost_pico: int | None, **tokens: Any
-    ) -> None:
-        assert set(tokens) == {"input_tokens", "output_tokens"}
+    def settle(self, number: int, settled: Settlement) -> None:
         assert self.settles.wait(5)
         assert number not in self.settled
-        self.settled[number] = (state, reason, cost_pico)
+        self.settled[number] = (settled.state, settled.reason, settled.cost_pico)
 
 
 class Calling:
@@ -182,7 +180,7 @@ def test_a_limit_that_is_reached_leaves_the_try_to_another() -> None:
     """A call that was never made says nothing of the endpoint."""
 
     class Spent(Book):
-        def open(self, call: NewCall) -> int:
+        def open(self, call: Call) -> int:
             raise SpendLimitError(call.tenant)
 
     calling = Calling()

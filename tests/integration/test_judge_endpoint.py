@@ -18,7 +18,8 @@ from models.types import Context, Item, Verdict
 from service.core.judge_metrics import JudgeMetrics
 from service.core.review_tables import CallState
 from service.core.reviewing.judge import Judge
-from workers.judge.calling import Caller, NewCall, OnBehalf, SpendLimitError, most_input_tokens
+from service.core.store.spending import Call, Settlement
+from workers.judge.calling import Caller, OnBehalf, SpendLimitError, most_input_tokens
 from workers.judge.chat import ChatFailedError, ChatReply, ChatRequest, FailureKind
 from workers.judge.circuit import Circuit
 from workers.judge.endpoint import EndpointChat
@@ -184,27 +185,18 @@ class Book:
 
     def __init__(self, limit: int | None = None) -> None:
         self.limit = limit
-        self.opened: list[NewCall] = []
+        self.opened: list[Call] = []
         self.settled: list[tuple[CallState, str | None, int | None]] = []
 
-    def open(self, call: NewCall) -> int:
+    def open(self, call: Call) -> int:
         if self.limit is not None and call.most_pico > self.limit:
             raise SpendLimitError
         self.opened.append(call)
         return len(self.opened)
 
-    def settle(
-        self,
-        number: int,
-        *,
-        state: CallState,
-        reason: str | None,
-        input_tokens: int | None,
-        output_tokens: int | None,
-        cost_pico: int | None,
-    ) -> None:
-        del number, input_tokens, output_tokens
-        self.settled.append((state, reason, cost_pico))
+    def settle(self, number: int, settled: Settlement) -> None:
+        del number
+        self.settled.append((settled.state, settled.reason, settled.cost_pico))
 
 
 def call(model: Judge, book: Book, asked: ChatRequest, until_s: float = 10.0, break_off_s: float | None = None) -> Any:

@@ -11,7 +11,8 @@ from models.judge.attack import CONTEXTS, WRONG, Place
 from models.judge.attacks import ATTACKS
 from models.judge.prompt import checkable
 from service.core.review_tables import CallState
-from workers.judge.calling import NewCall, SpendLimitError
+from service.core.store.spending import Call, Settlement
+from workers.judge.calling import SpendLimitError
 from workers.judge.probing_account import Account, MoneyHeldError
 from workers.judge.probing_items import Kind, ProbeItem, probe_items
 from workers.judge.probing_report import LEAST, End, Ended, Report, report
@@ -134,12 +135,12 @@ def test_controls_are_of_the_places_that_are_attacked() -> None:
     assert [each.item for each in items if each.kind is Kind.ATTACK] == [attack.item]
 
 
-def call(most_pico: int) -> NewCall:
-    return NewCall(review_seq=None, tenant="default", rule="probe", purpose="probe", model="m", most_pico=most_pico)
+def call(most_pico: int) -> Call:
+    return Call(review_seq=None, tenant="default", rule="probe", purpose="probe", model="m", most_pico=most_pico)
 
 
 def settle(account: Account, number: int, cost_pico: int | None) -> None:
-    account.settle(number, state=CallState.ANSWERED, reason=None, input_tokens=3, output_tokens=2, cost_pico=cost_pico)
+    account.settle(number, Settlement(state=CallState.ANSWERED, input_tokens=3, output_tokens=2, cost_pico=cost_pico))
 
 
 @given(
@@ -180,13 +181,13 @@ class Refusing:
     def __init__(self) -> None:
         self.meanwhile = lambda: None
 
-    def open(self, call: NewCall) -> int:
+    def open(self, call: Call) -> int:
         self.meanwhile()
         if call.most_pico:
             raise SpendLimitError
         return 1
 
-    def settle(self, number: int, **_: object) -> None:
+    def settle(self, number: int, settled: Settlement) -> None:
         pass
 
 

@@ -15,6 +15,7 @@ from service.core.judge_metrics import JudgeMetrics
 from service.core.log import log
 from service.core.review_tables import CallState
 from service.core.reviewing.judge import PICO, Generator, Judge
+from service.core.store.spending import Call, Settlement
 from workers.judge.chat import Chat, ChatFailedError, ChatReply, ChatRequest, FailureKind
 from workers.judge.circuit import Circuit, CircuitOpenError, CircuitState
 
@@ -46,36 +47,14 @@ class OnBehalf:
     attempt: int = 0  # of the review: who has it in hand
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewCall:
-    """A call that is about to begin, as it is booked."""
-
-    review_seq: int | None
-    tenant: str
-    rule: str
-    purpose: str
-    model: str
-    most_pico: int  # that it can cost
-    attempt: int = 0  # of the review
-
-
 class Ledger(Protocol):
     """Books calls. Its methods may block, and are called in threads."""
 
-    def open(self, call: NewCall) -> int:
+    def open(self, call: Call) -> int:
         """Books a call; its number. Raises SpendLimitError or NotWantedError, and then nothing was booked."""
 
-    def settle(
-        self,
-        number: int,
-        *,
-        state: CallState,
-        reason: str | None,
-        input_tokens: int | None,
-        output_tokens: int | None,
-        cost_pico: int | None,
-    ) -> None:
-        """Settles it; `cost_pico` None: nobody can tell, so what was booked stays."""
+    def settle(self, number: int, settled: Settlement) -> None:
+        """Settles it; a second time changes nothing."""
 
 
 class Caller:
@@ -185,7 +164,7 @@ class Caller:
         await self._settle(number, purpose, started, state, reason, reply)
         return reply
 
-    async def _open(self, booked: NewCall) -> int:
+    async def _open(self, booked: Call) -> int:
         """Books it. Told to stop meanwhile, it gives back what was booked for a call that is never sent."""
         numbers: list[int] = []
         started = time.monotonic()
@@ -197,7 +176,7 @@ class Caller:
             raise
         return numbers[0]
 
-    def _answered(self, reply: ChatReply, booked: NewCall) -> tuple[CallState, str | None]:
+    def _answered(self, reply: ChatReply, booked: Call) -> tuple[CallState, str | None]:
         """No call costs more than was booked for it, or a wrong word of the endpoint would pass the limit."""
         if reply.input_tokens is None or reply.output_tokens is None:
             return CallState.UNKNOWN, "no_usage"
@@ -205,8 +184,8 @@ class Caller:
             return CallState.UNKNOWN, "usage_implausible"
         return CallState.ANSWERED, None
 
-    def _booked(self, request: ChatRequest, purpose: str, on_behalf: OnBehalf) -> NewCall:
-        return NewCall(
+    def _booked(self, request: ChatRequest, purpose: str, on_behalf: OnBehalf) -> Call:
+        return Call(
             review_seq=on_behalf.review_seq,
             tenant=on_behalf.tenant,
             rule=on_behalf.rule,
@@ -238,16 +217,10 @@ class Caller:
         self._metrics.cost.inc((cost or 0) / PICO)
         if state is CallState.UNKNOWN:
             log.info("call_cost_unknown", purpose=purpose, reason=reason)
-        await _whole(
-            lambda: self._ledger.settle(
-                number,
-                state=state,
-                reason=reason,
-                input_tokens=tokens_in,
-                output_tokens=tokens_out,
-                cost_pico=cost,
-            )
+        settled = Settlement(
+            state=state, reason=reason, input_tokens=tokens_in, output_tokens=tokens_out, cost_pico=cost
         )
+        await _whole(lambda: self._ledger.settle(number, settled))
 
 
 async def _whole(work: Callable[[], None]) -> None:

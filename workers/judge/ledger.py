@@ -7,9 +7,8 @@ from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import StoreUnavailableError
 from service.core.log import log
-from service.core.review_tables import CallState
 from service.core.store.spending import Call, Settlement, is_at_work, open_call, settle_call
-from workers.judge.calling import NewCall, NotWantedError, SpendLimitError
+from workers.judge.calling import NotWantedError, SpendLimitError
 
 SETTLE_TRIES = 40  # what could not be settled stays booked at the most that it can have cost
 SETTLE_REST_S = 0.5
@@ -35,40 +34,20 @@ class DatabaseLedger:
         self._database = database
         self._limit_pico = limit_pico
 
-    def open(self, call: NewCall) -> int:
+    def open(self, call: Call) -> int:
         """Books a call; its number. Raises SpendLimitError, NotWantedError or StoreUnavailableError: then nothing is."""
-        booked = Call(
-            review_seq=call.review_seq,
-            tenant=call.tenant,
-            rule=call.rule,
-            purpose=call.purpose,
-            model=call.model,
-            most_pico=call.most_pico,
-        )
         if not self._may_be_sent(call.tenant):
             raise NotWantedError(turned_off=True)
         with self._database.write() as connection:
             if call.review_seq is not None and not is_at_work(connection, call.review_seq, call.attempt):
                 raise NotWantedError(turned_off=False)
-            number = open_call(connection, booked, self._limit_pico(call.tenant), utc_now())
+            number = open_call(connection, call, self._limit_pico(call.tenant), utc_now())
         if number is None:
             raise SpendLimitError
         return number
 
-    def settle(
-        self,
-        number: int,
-        *,
-        state: CallState,
-        reason: str | None,
-        input_tokens: int | None,
-        output_tokens: int | None,
-        cost_pico: int | None,
-    ) -> None:
+    def settle(self, number: int, settled: Settlement) -> None:
         """Settles it, trying for some seconds while the database is away."""
-        settled = Settlement(
-            state=state, cost_pico=cost_pico, reason=reason, input_tokens=input_tokens, output_tokens=output_tokens
-        )
         for attempt in range(1, SETTLE_TRIES + 1):
             try:
                 with self._database.write() as connection:

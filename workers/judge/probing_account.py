@@ -7,7 +7,8 @@ from collections import Counter
 from pydantic import BaseModel, ConfigDict
 
 from service.core.review_tables import CallState
-from workers.judge.calling import Ledger, NewCall, SpendLimitError
+from service.core.store.spending import Call, Settlement
+from workers.judge.calling import Ledger, SpendLimitError
 
 
 class MoneyHeldError(SpendLimitError):
@@ -51,7 +52,7 @@ class Account:
                 cost_pico=self._booked,
             )
 
-    def open(self, call: NewCall) -> int:
+    def open(self, call: Call) -> int:
         """Books a call; its number. Where it could cost too much nothing was booked.
 
         Raises:
@@ -77,39 +78,23 @@ class Account:
             self._open[number] = call.most_pico
         return number
 
-    def _forget(self, call: NewCall) -> bool:
+    def _forget(self, call: Call) -> bool:
         """Of a call that was not booked; whether others are under way."""
         with self._lock:
             self._under_way -= 1
             self._booked -= call.most_pico
             return self._under_way > 0
 
-    def settle(
-        self,
-        number: int,
-        *,
-        state: CallState,
-        reason: str | None,
-        input_tokens: int | None,
-        output_tokens: int | None,
-        cost_pico: int | None,
-    ) -> None:
+    def settle(self, number: int, settled: Settlement) -> None:
         """Settles an open call; a second time changes nothing."""
         if self._ledger is not None:
-            self._ledger.settle(
-                number,
-                state=state,
-                reason=reason,
-                input_tokens=input_tokens,
-                output_tokens=output_tokens,
-                cost_pico=cost_pico,
-            )
+            self._ledger.settle(number, settled)
         with self._lock:
             booked = self._open.pop(number, None)
             if booked is None:
                 return
             self._under_way -= 1
-            self._booked += 0 if cost_pico is None else cost_pico - booked
-            self._calls[state] += 1
-            self._input_tokens += input_tokens or 0
-            self._output_tokens += output_tokens or 0
+            self._booked += 0 if settled.cost_pico is None else settled.cost_pico - booked
+            self._calls[settled.state] += 1
+            self._input_tokens += settled.input_tokens or 0
+            self._output_tokens += settled.output_tokens or 0

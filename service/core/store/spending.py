@@ -28,7 +28,8 @@ class Call:
     rule: str
     purpose: str
     model: str
-    most_pico: int
+    most_pico: int  # that it can cost
+    attempt: int = 0  # of the review: who has it in hand
 
 
 def open_call(connection: Connection, call: Call, limit_pico: int | None, now: datetime) -> int | None:
