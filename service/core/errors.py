@@ -8,9 +8,11 @@ AssayError
 ├── ScopeMissingError, HostRefusedError                           403
 ├── SampleUnknownError, LabelTargetUnknownError                   404
 ├── RuleUnknownError, SilenceUnknownError                         404
+├── GoldenRunUnknownError, GoldenSetUnknownError                  404
 ├── ClientSamplingOffError                                        404
 ├── RequestTooSlowError, BodyTooSlowError                         408
-├── SampleConflictError                                           409
+├── SampleConflictError, GoldenRunsDifferError                    409
+├── GoldenRunConflictError                                        409
 ├── BodyTooLargeError                                             413
 ├── EncodingUnknownError                                          415
 ├── PayloadInvalidError                                           422
@@ -133,6 +135,34 @@ class SilenceUnknownError(AssayError):
 
     code = "silence_unknown"
     next_step = "GET /alerts/silences lists them."
+
+
+class GoldenRunUnknownError(AssayError):
+    """There is no golden run of this id."""
+
+    code = "golden_run_unknown"
+    next_step = "GET /golden-runs lists them."
+
+
+class GoldenSetUnknownError(AssayError):
+    """There is no golden set of this name."""
+
+    code = "golden_set_unknown"
+    next_step = "Name a shipped one, core or probes, or send the items themselves."
+
+
+class GoldenRunsDifferError(AssayError):
+    """The two golden runs cannot be compared."""
+
+    code = "golden_runs_differ"
+    next_step = "Compare runs of the same kind of target over the same set."
+
+
+class GoldenRunConflictError(AssayError):
+    """Another golden run with this id and a different body was accepted before."""
+
+    code = "golden_run_conflict"
+    next_step = "Send a new id, or the same body."
 
 
 class SampleConflictError(AssayError):
