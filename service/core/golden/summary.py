@@ -59,7 +59,7 @@ def summarise(record: RunRecord) -> SummaryAnswer:
             held[endpoint].append(found)
             categories[each.item.category].append(found)
     answers = [answer for each in record.items for answer in each.answers]
-    declined = [each for answer in answers if (each := answer.declined) is not None]
+    declined = [silent for answer in answers if (silent := answer.declined) is not None]
     flakes = [flake for found in held.values() for each in found if (flake := each.flake) is not None]
     reasons: dict[str, int] = defaultdict(int)
     for answer in answers:
