@@ -19,6 +19,7 @@ from workers.bench import (
     queue,
     report,
     scoring_report,
+    statistics_golden_report,
     statistics_report,
 )
 from workers.bench.reliability_plot import reliability_plot
@@ -39,6 +40,7 @@ class Part(StrEnum):
     COVERAGE = "coverage"
     ALARMS = "alarms"
     JUDGE = "judge"
+    GOLDEN = "golden"
 
 
 def _bench(name: str) -> ModuleType:
@@ -170,11 +172,9 @@ def bench_robustness(
 @bench_app.command("statistics")
 def bench_statistics(
     *,
-    json: Annotated[
-        Path, typer.Option("--json", help="Where to write the result; alarms.json and judge.json go beside it.")
-    ],
+    json: Annotated[Path, typer.Option("--json", help="Where to write the result; those of other parts go beside it.")],
     doc: Annotated[
-        Path, typer.Option(help="The document to write; a plot, alarms.md and judge.md go beside it.")
+        Path, typer.Option(help="The document to write; a plot, and those of other parts go beside it.")
     ] = Path("docs/statistics/coverage.md"),
     only: Annotated[Part | None, typer.Option(help="The part to measure.", show_default="all")] = None,
     quick: Quick = False,
@@ -183,8 +183,9 @@ def bench_statistics(
 
     `coverage` is how many intervals hold the truth. `alarms` is how often chance fires a rule, and how soon a jump does.
     `judge` is what a judge adds: how many of its intervals hold the truth, and how much narrower labels become by it.
+    `golden` is how often the golden-set gate errs.
     """
-    if only is None and json.name in {"alarms.json", "judge.json"}:
+    if only is None and json.name in {"alarms.json", "judge.json", "golden.json"}:
         raise typer.BadParameter(f"{json.name} is where another part goes; give coverage another name")
     console = Console(highlight=False)
     doc.parent.mkdir(parents=True, exist_ok=True)
@@ -209,6 +210,12 @@ def bench_statistics(
             written = _bench("statistics_judge_report").judge_document(judged)
             doc.with_name("judge.md").write_text(written, encoding="utf-8")
             console.print(f"Wrote {doc.with_name('judge.md')}.")
+        if only in {None, Part.GOLDEN}:
+            module = _bench("statistics_golden")
+            gated = module.bench_golden(module.QUICK if quick else module.FULL, console)
+            write_result(gated, json.with_name("golden.json"))
+            doc.with_name("golden.md").write_text(statistics_golden_report.golden_document(gated), encoding="utf-8")
+            console.print(f"Wrote {doc.with_name('golden.md')}.")
     _warn_if(quick, console)
 
 

@@ -96,13 +96,14 @@ def row_answer(row: Row, assessed: Assessed, by: ScoredBy, compared_by: str) -> 
         flagged=outcome.flagged,
         threshold=outcome.threshold,
         score_by=by.scorer,
-        claims=[_claim(claim) for claim in outcome.claims],
+        claims=[claim_answer(claim) for claim in outcome.claims],
         scores=[score],
         reviews=reviews,
     )
 
 
-def _claim(claim: ClaimResult) -> ClaimAnswer:
+def claim_answer(claim: ClaimResult) -> ClaimAnswer:
+    """A claim as it is shown."""
     probability, evidence = claim.probability, claim.evidence
     shown = None
     if evidence is not None:

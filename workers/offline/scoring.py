@@ -14,7 +14,11 @@ def score_together(scorer: Scorer, submissions: Sequence[Submission]) -> list[As
 
     Where the call fails, each is scored alone, and those that fail again are `unscored(failed_alone)`.
     """
-    items = [item_of(submission) for submission in submissions]
+    return score_items(scorer, [item_of(submission) for submission in submissions])
+
+
+def score_items(scorer: Scorer, items: Sequence[Item]) -> list[Assessed]:
+    """What is made of each item, in order; likewise."""
     if not items:
         return []
     try:

@@ -245,7 +245,7 @@ def _categories(both: Sequence[Both]) -> list[CategoryAnswer]:
     held: dict[str, list[Pair]] = defaultdict(list)
     for each in both:
         held[each.item.category].append(each.pair)
-    p_values = {name: _sign_test(pairs) for name, pairs in held.items()}
+    p_values = {name: sign_test(pairs) for name, pairs in held.items()}
     adjusted = holm(p_values)
     return [
         CategoryAnswer(
@@ -263,7 +263,7 @@ def _categories(both: Sequence[Both]) -> list[CategoryAnswer]:
     ]
 
 
-def _sign_test(pairs: Sequence[Pair]) -> float:
+def sign_test(pairs: Sequence[Pair]) -> float:
     """The exact one-sided sign test (McNemar's, for single repeats): the chance of so many worse among those that changed."""
     worse = sum((pair.difference or 0.0) > 0 for pair in pairs)
     changed = sum(bool(pair.difference) for pair in pairs)
