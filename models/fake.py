@@ -101,6 +101,10 @@ class FakeScorer:
             progress()
         return assessed
 
+    def uncached(self) -> "FakeScorer":
+        """Itself: it remembers nothing."""
+        return self
+
     def _obey(self, item: Item) -> Unscored | None:
         """Does what the item's directives say."""
         unscored: Unscored | None = None

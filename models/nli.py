@@ -144,6 +144,10 @@ class NliScorer:
 
         return [assessed for group, plans in _ahead(groups, plan) for assessed in self._assess(group, plans, progress)]
 
+    def uncached(self) -> "NliScorer":
+        """The same over the same backend, with a cache of its own that holds nothing."""
+        return NliScorer(replace(self._parts, cache=0))
+
     def _assess(self, items: Sequence[Item], plans: Sequence[_Both], progress: Callable[[], None]) -> list[Assessed]:
         scans = {index: _scan(both.plan) for index, both in enumerate(plans) if isinstance(both.plan, Plan)}
         comparisons = [both.comparison for both in plans if isinstance(both.comparison, Comparison)]

@@ -228,6 +228,9 @@ class Scorer(Protocol):
     def assess(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Assessed]:
         """The same, with what the alternative responses of those items say that have some."""
 
+    def uncached(self) -> "Scorer":
+        """The same scorer over the same model, that remembers nothing between calls: what is asked, the model answers."""
+
 
 class ModelError(Exception):
     """A model could not be loaded or run."""

@@ -15,10 +15,12 @@ from starlette.requests import ClientDisconnect
 
 from service.access import Access
 from service.collectors.alerts import alert_sources
+from service.collectors.probes import probe_sources
 from service.core.combination import load_combination
 from service.core.config import Settings, read_settings
 from service.core.db import Database, require_current
 from service.core.errors import AssayError, PolicyInvalidError
+from service.core.golden.probes import shipped_probes
 from service.core.keys import require_valid_key
 from service.core.log import configure_logging, log
 from service.core.metrics import SidecarMetrics
@@ -31,7 +33,7 @@ from service.ledger import Ledger
 from service.openapi import Application
 from service.privacy import make_guard
 from service.ringer import Ringer
-from service.routes import alerts, client_sampling, feedback, judge, labels, ops, rates, samples, score, submit
+from service.routes import alerts, client_sampling, feedback, golden, judge, labels, ops, rates, samples, score, submit
 from service.routes.problem import on_assay_error, on_bug, on_disconnect, on_http_error
 from service.scrape import SOURCES, Scrape
 from service.state import Sidecar
@@ -50,6 +52,7 @@ ROUTERS = (
     samples.router,
     alerts.router,
     judge.router,
+    golden.router,
     ops.router,
 )
 
@@ -127,13 +130,14 @@ class _Running:
             timeout_s=settings.accept_timeout_s,
         )
         intake.policy = policy
+        collectors = (*SOURCES, *alert_sources(lambda: intake.policy.policy), *probe_sources(shipped_probes()))
         self.sidecar = Sidecar(
             settings=settings,
             database=self._database,
             intake=intake,
             access=self._access,
             metrics=metrics,
-            scrape=Scrape(self._database, metrics, (*SOURCES, *alert_sources(lambda: intake.policy.policy))),
+            scrape=Scrape(self._database, metrics, collectors),
             doorbell=doorbell,
             client_keys=KeyLimit(CLIENT_KEYS),
         )

@@ -172,6 +172,22 @@ RATES: dict[str, Any] = {
     ],
 }
 
+GOLDEN_RUN: dict[str, Any] = {
+    "id": "kettles-2026.3",
+    "set": "kettles",
+    "target": "application",
+    "name": "support bot",
+    "release": "2026.3",
+    "items": [
+        {
+            "id": "return-days",
+            "question": "How long do I have to return a kettle?",
+            "contexts": [{"id": "returns", "text": "Unused appliances can be returned within 30 days of delivery."}],
+        }
+    ],
+    "answers": [{"item": "return-days", "responses": ["You can return the kettle within 90 days of delivery."]}],
+}
+
 
 def shown(value: Any) -> dict[str, Any]:
     """The part of an OpenAPI response that shows this example."""

@@ -8,6 +8,8 @@ from pydantic.json_schema import models_json_schema
 from service.core.alert_schemas import SilenceSent
 from service.core.client_schemas import ClientCounts
 from service.core.fields import MAX_LABEL_BYTES
+from service.core.golden.record import TargetKind
+from service.core.golden.run_schemas import GoldenRunSent
 from service.core.label_schemas import ANNOTATOR, FeedbackSent, LabelsSent
 from service.core.payload import ALIASES
 from service.core.schemas import ProblemAnswer, Submission
@@ -28,6 +30,7 @@ HEADERS: dict[str, Any] = {
     "429": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
     "503": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
 }
+SENT = (Submission, ClientCounts, LabelsSent, FeedbackSent, SilenceSent, GoldenRunSent)
 _DURATION = {"type": "string", "pattern": "^[0-9]{1,6}[smhdw]$"}
 _DIMENSION = f"({'|'.join(DIMENSIONS)})"
 # Read as text by the routes, so that what is wrong is one kind of problem; here what they accept.
@@ -49,6 +52,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
     "number": {"type": "integer", "minimum": 1},
     "annotator": {"type": "string", "pattern": ANNOTATOR},
+    "kind": {"type": "string", "enum": list(TargetKind)},
+    "margin": {"type": "number", "minimum": 0, "maximum": 1},
+    "record": {"type": "string", "enum": ["true", "false"], "default": "false"},
     "confidence": {"type": "number", "minimum": 0.5, "maximum": 0.9999, "default": 0.95},
 }
 
@@ -70,7 +76,7 @@ class Application(FastAPI):
 def _add_schemas(schemas: dict[str, Any]) -> None:
     _, definitions = models_json_schema(
         [
-            *((sent, "validation") for sent in (Submission, ClientCounts, LabelsSent, FeedbackSent, SilenceSent)),
+            *((sent, "validation") for sent in SENT),
             (ProblemAnswer, "serialization"),
         ],
         ref_template=REF,

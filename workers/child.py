@@ -17,12 +17,14 @@ from models.types import ModelError, Scorer
 from service.core.config import Settings, read_settings
 from service.core.db import Database, require_current
 from service.core.errors import AssayError, StoreUnavailableError
+from service.core.golden.probes import shipped_probes
 from service.core.log import configure_logging, log
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell, connect, judge_queue
 from service.core.store.taking import TakeLimits
 from workers.alerts.delivery import Deliverer
 from workers.alerts.evaluator import Evaluator
+from workers.golden.probing import Probing
 from workers.jobs import DrainJob, make_resident
 from workers.pipeline import Pipeline
 from workers.policy_file import PolicyFile
@@ -124,7 +126,13 @@ def _work(settings: Settings, database: Database, scorer: Scorer, progress: Prog
         doorbell=Doorbell(connect(redis_url), judge_queue(settings.queue_name)),
     )
     pipeline = Pipeline(
-        database=database, scorer=scorer, limits=limits, progress=progress, metrics=metrics, reviewing=reviewing
+        database=database,
+        scorer=scorer,
+        limits=limits,
+        progress=progress,
+        metrics=metrics,
+        reviewing=reviewing,
+        probing=_probing(settings, database, scorer, metrics, progress),
     )
     make_resident(pipeline)
     ticker = Ticker(
@@ -146,6 +154,23 @@ def _work(settings: Settings, database: Database, scorer: Scorer, progress: Prog
     for thread in (*alerts, ticker):
         thread.join()
     log.info("worker_stopped", pid=os.getpid())
+
+
+def _probing(
+    settings: Settings, database: Database, scorer: Scorer, metrics: WorkerMetrics, progress: Progress
+) -> Probing | None:
+    """What scores the shipped probes; None where that is off, or there are none to read."""
+    probes = shipped_probes() if settings.probe_interval_s else None
+    if probes is None:
+        return None
+    return Probing(
+        database=database,
+        scorer=scorer,
+        probes=probes,
+        metrics=metrics,
+        progress=progress,
+        interval_s=settings.probe_interval_s,
+    )
 
 
 def _alerts(

@@ -31,6 +31,8 @@ from service.core.store.taking import (
     take_fresh,
 )
 from workers.comparing import Comparing
+from workers.golden.probing import Probing
+from workers.golden.scoring import GoldenScoring
 from workers.progress import Progress, StoppedError
 from workers.reviewing import Reviewing
 
@@ -49,7 +51,7 @@ class GiveBack(Protocol):
 class Pipeline:
     """Holds the scorer for the life of the process; drains from one thread at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that it drives
         self,
         *,
         database: Database,
@@ -58,17 +60,25 @@ class Pipeline:
         progress: Progress,
         metrics: WorkerMetrics,
         reviewing: Reviewing | None = None,
+        probing: Probing | None = None,
     ) -> None:
-        """The scorer is loaded and warm. `reviewing`: decides which samples further scorers see; as the default policy."""
+        """The scorer is loaded and warm. `reviewing`: decides which samples further scorers see; as the default policy.
+
+        `probing`: scores known answers now and then; None: nobody does.
+        """
         self._database = database
         self._scorer = scorer
         self._limits = limits
         self._progress = progress
         self._metrics = metrics
         self._reviewing = reviewing or Reviewing(policy_file=None, metrics=metrics)
+        self._probing = probing
         self._lock = threading.Lock()
         self._comparing = Comparing(
             database=database, scorer=scorer, progress=progress, metrics=metrics, lease_s=limits.lease_s
+        )
+        self._golden = GoldenScoring(
+            database=database, scorer=scorer, limits=limits, progress=progress, metrics=metrics
         )
         self._by = ScoredBy(scorer=scorer.name, fingerprint=scorer.fingerprint, attributes=dict(scorer.attributes))
         backend = self._by.attributes.get("backend", "")
@@ -79,6 +89,11 @@ class Pipeline:
     def idle(self) -> bool:
         """Whether no thread is draining."""
         return not self._lock.locked()
+
+    @property
+    def probes_due(self) -> bool:
+        """Whether known answers are to be scored, so that a drain has something to do without any row."""
+        return self._probing is not None and self._probing.due
 
     @property
     def fingerprint(self) -> str:
@@ -111,9 +126,11 @@ class Pipeline:
             if not self._progress.stopping:
                 single = self._round(alone=True)
             again = self._comparing.compare() if self._reviewing.draws else 0  # a few: texts may wait for it to go
+            again += self._golden.score(busy=batch + single > 0)
+            probed = self._probing.step(busy=batch + single > 0) if self._probing else 0
             if batch + single == 0 and not self._progress.stopping:  # what is scored again waits for what is new
                 again += self._round_again(alone=False) + self._round_again(alone=True)
-            if batch + single + again == 0:
+            if batch + single + again + probed == 0:
                 break
             done += batch + single + again
         return done

@@ -15,8 +15,10 @@ from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell
 from service.core.review_tables import Place
+from service.core.store.golden_taking import any_golden, end_impossible_golden_leases
 from service.core.store.leases import acquire
 from service.core.store.ledger import forget_flushes
+from service.core.store.probes import ROUNDS_KEPT, forget_rounds
 from service.core.store.rescoring import any_rescores
 from service.core.store.reviews import any_reviews
 from service.core.store.rollups import fold, forget_minutes
@@ -110,10 +112,11 @@ class Ticker:
                 any_takeable(connection)
                 or any_rescores(connection, self._pipeline.fingerprint)
                 or any_reviews(connection, Place.LOCAL)
+                or any_golden(connection)
             )
         if waiting and leads:
             self._ring()
-        if waiting:
+        if waiting or self._pipeline.probes_due:
             self._pipeline.drain()
 
     def _fold(self) -> None:
@@ -126,12 +129,13 @@ class Ticker:
                 return
 
     def _forget(self) -> None:
-        """Deletes what nobody needs any more: names of flushes, sums by minute."""
+        """Deletes what nobody needs any more: names of flushes, rounds of probes, sums by minute."""
         if time.monotonic() - self._forgotten_at < FORGET_EVERY_S:
             return
         self._forgotten_at = time.monotonic()
         with self._database.write() as connection:
             forget_flushes(connection, utc_now() - FLUSHES_KEPT)
+            forget_rounds(connection, utc_now() - ROUNDS_KEPT)
         while True:
             with self._database.write() as connection:
                 if forget_minutes(connection, utc_now(), MINUTES_AT_ONCE) == 0:
@@ -141,7 +145,8 @@ class Ticker:
         if not leads or time.monotonic() - self._leases_looked_at < LEASES_EVERY_S:
             return
         self._leases_looked_at = time.monotonic()
-        if ended := end_impossible_leases(connection, self._pipeline.lease_s):
+        lease_s = self._pipeline.lease_s
+        if ended := end_impossible_leases(connection, lease_s) + end_impossible_golden_leases(connection, lease_s):
             log.warning("leases_ended", rows=ended, reason="the database's clock was set back")
 
     def _ring(self) -> None:

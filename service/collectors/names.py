@@ -62,6 +62,17 @@ GAUGES: dict[str, Known] = {
     "assay_llm_spend_today": Known(
         "Most that a tenant's calls of today, UTC, cost; in the policy's currency.", ("tenant",)
     ),
+    "assay_probe_accuracy": Known(
+        "Share of known-answer probes that the scorer gets right, of those scored; of the worst live worker.",
+        ("fingerprint",),
+    ),
+    "assay_probe_floor": Known("Least accuracy that the probes' floors for this scorer allow.", ("fingerprint",)),
+    "assay_probe_repeat_variance": Known(
+        "Mean variance of a probe's scores over the last hour's rounds of all workers on the same kind of machine.",
+        ("fingerprint",),
+    ),
+    "assay_probe_unknown_items": Known("Probes that the worst live worker's scorer could not score.", ("fingerprint",)),
+    "assay_probe_age_seconds": Known("How long ago a worker last scored the probes."),
     "assay_metrics_age_seconds": Known("How long ago a collector's gauges were read.", ("collector",)),
     "assay_metrics_left_out": Known("Tenants, releases and readings beyond the bounds of a scrape.", ("kind",)),
 }

@@ -8,12 +8,14 @@ from sqlalchemy import Connection, func, select
 
 from service.core.alerting.machine import Reading
 from service.core.alerting.reading import WHOLE, Group, readings
-from service.core.alerting.rule import AlertRule, Metric
+from service.core.alerting.rule import OF_PROBES, AlertRule, Metric
 from service.core.estimate import estimate
+from service.core.golden.probes import repeat_variances, worst_accuracy
 from service.core.rate_answer import read_known
 from service.core.rate_query import widened
 from service.core.rates import Bucket, Question, make_buckets
 from service.core.store.latencies import read_latencies
+from service.core.store.probes import live_rounds, read_rounds
 from service.core.store.rates import Stretch, Unit, read_counted
 from service.core.tables import State, samples
 
@@ -26,6 +28,8 @@ def read_rule(connection: Connection, rule: AlertRule, tenant: str, now: datetim
     """The readings of each group at this moment, with those of the short window if the rule has one."""
     if rule.metric is Metric.QUEUE_AGE:
         return {WHOLE: Reading(value=_queue_age_s(connection, tenant, now))}
+    if rule.metric in OF_PROBES:
+        return {WHOLE: Reading(value=_probes(connection, rule, now))}
     found = _read_window(connection, rule, tenant, rule.window, now)
     if rule.short_window is None:
         return found
@@ -79,3 +83,18 @@ def _queue_age_s(connection: Connection, tenant: str, now: datetime) -> float:
     waiting = (samples.c.tenant == tenant) & (samples.c.state == State.PENDING)
     oldest = connection.execute(select(func.min(samples.c.received_at)).where(waiting)).scalar_one()
     return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
+
+
+def _probes(connection: Connection, rule: AlertRule, now: datetime) -> float | None:
+    """What the rounds of the window say of the worst worker, or of the scorer that differs most from itself.
+
+    Workers that are gone do not count for accuracy. A live one of which nothing is known is as bad as no round at all,
+    unless another is known to be worse than the rule allows.
+    """
+    since = now - rule.window
+    if rule.metric is Metric.PROBE_VARIANCE:
+        return max(repeat_variances(read_rounds(connection, since)).values(), default=None)
+    rounds = live_rounds(connection, now, since)
+    worst = worst_accuracy(rounds)
+    all_known = all(made.accuracy is not None for made in rounds)
+    return worst if all_known or (worst is not None and worst < rule.threshold) else None

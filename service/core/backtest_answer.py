@@ -34,6 +34,8 @@ IMPOSSIBLE = {
     ),
     Metric.SLOW_SHARE: "Latencies are in samples, not in the sums that are kept of the past.",
     Metric.QUEUE_AGE: "The queue's past is not kept: `assay_oldest_pending_seconds` in Prometheus has it.",
+    Metric.PROBE_ACCURACY: "Rounds of probes are not replayed: `assay_probe_accuracy` in Prometheus has their past.",
+    Metric.PROBE_VARIANCE: "Rounds of probes are not replayed: `assay_probe_repeat_variance` in Prometheus has their past.",
 }
 ONLY_HOURS = (
     "Sums by minute are kept for two days: before {} the rule was looked at once an hour, and what fires for less than "

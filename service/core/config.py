@@ -138,6 +138,8 @@ class Settings(BaseSettings):
     """Seconds between a worker's own looks at the table; the latency while Redis is down."""
     stall_s: Annotated[float, Field(ge=1, le=3_600)] = 45.0
     """Seconds without progress after which a worker's parent restarts it. Below the lease, above the slowest batch."""
+    probe_interval_s: Annotated[float, Field(ge=0, le=3_600)] = 300.0
+    """Seconds between a worker's rounds over the known-answer probes, which show a broken scorer; 0: none. docs/alerts.md."""
     worker_metrics_port: Annotated[int, Field(ge=-1, le=65535)] = 0
     """Port of a worker's `/metrics` on loopback; 0 picks a free one and logs it, -1 serves none. A worker in several
     processes serves each on a port of its own: this one and those after it."""

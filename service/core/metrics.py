@@ -101,6 +101,17 @@ class WorkerMetrics:
         self.rescored = Counter(
             "assay_rescored_samples_total", "Samples scored again, by what came of it.", ["result"], registry=r
         )
+        self.golden = Counter(
+            "assay_golden_answers_total", "Answers of golden runs that ended, by state.", ["state"], registry=r
+        )
+        self.probe_rounds = Counter(
+            "assay_probe_rounds_total", "Rounds over the known-answer probes, by result.", ["result"], registry=r
+        )
+        for result in ("done", "not_written"):
+            self.probe_rounds.labels(result)
+        self.probe_items = Gauge(
+            "assay_probe_items", "Probes of this worker's last round, by result.", ["result"], registry=r
+        )
         self.reviews_made = Counter(
             "assay_reviews_chosen_total",
             "Samples chosen for a review, by reviewer and why.",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import event, select
 
@@ -144,6 +144,10 @@ class ToldScorer:
             Assessed(outcome=outcome, consistency=self.compare(item) if item.samples else None)
             for item, outcome in zip(items, outcomes, strict=False)
         ]
+
+    def uncached(self) -> Self:
+        """Itself: it remembers no answer."""
+        return self
 
     def score(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Outcome]:
         """One outcome per item, in order."""

@@ -16,6 +16,7 @@ from service.core.store.reviews import NewReview, add_reviews
 from service.core.store.spending import Call, open_call
 from service.core.tables import samples
 from tests.integration.conftest import Start
+from tests.integration.probing import told_round
 from tests.integration.support import LIMITS, ToldScorer, store
 from tests.integration.test_metrics_of_tenants import contradicted, flagged_if_bad, naming, read, sample, score_all
 from tests.promtool import complaints, promtool
@@ -49,16 +50,18 @@ def judging(database: Database) -> None:
 
 
 def test_of_a_sidecar(start: Start, database: Database) -> None:
-    """With every gauge but those that need labels or a policy with rules, of names that are hard to write down."""
+    """With every gauge but those that need labels, floors or a policy with rules, of names that are hard to write down."""
     store(database, sample("bad", release='a"b\\c\nd'), sample("good", release="größe"), sample("waits"))
     score_all(database, flagged_if_bad)
     store(database, sample("c", contexts=naming('"\\\n'), response="!"))
     score_all(database, contradicted)
     store(database, sample("pending"))
     judging(database)
+    for worker in ("w1", "w2"):
+        told_round(database, utc_now(), worker=worker)
     text = read(start())
     missing = {name for name in GAUGES if f"# TYPE {name} gauge\n" not in text}
-    assert {name for name in missing if not re.search("hallucination|alert|slo", name)} == set()
+    assert {name for name in missing if not re.search("hallucination|alert|slo|probe_floor", name)} == set()
     assert check(text.encode()) == ""
 
 

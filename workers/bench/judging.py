@@ -113,6 +113,7 @@ def _environment(url: str, redis: str, policy: Path, plan: JudgingPlan) -> Mappi
         "ASSAY_POLICY_FILE": str(policy),
         "ASSAY_SCORER": plan.scorer,
         "ASSAY_PAIR_CACHE": "0",
+        "ASSAY_PROBE_INTERVAL_S": "0",
         "ASSAY_LOG_LEVEL": "ERROR",
         "ASSAY_TICKER_INTERVAL_S": "0.5",
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 
 from service.core.alerting.objective import FALSE_FLAGS, FLAGGING, BurnAlert, Slo
-from service.core.alerting.rule import AlertRule, Metric
+from service.core.alerting.rule import POINT_ONLY, AlertRule, Metric
 from service.core.alerting.sink import Sink
 from service.core.alerting.slo import SEEN_AT, needed_n
 from service.core.alerting.wording import NAMES, limit_words, one_line, one_unit
@@ -54,7 +54,7 @@ def _rule_row(rule: AlertRule, policy: Policy) -> list[str]:
 
 
 def _judged(rule: AlertRule) -> str:
-    if rule.metric is Metric.QUEUE_AGE:
+    if rule.metric in POINT_ONLY:
         return ""
     if not rule.by_bound:
         return "the value: chance alone can make it fire"
@@ -74,7 +74,7 @@ def _tenants(names: Iterable[str]) -> str:
 
 def _takes(rule: AlertRule) -> str:
     """How many samples a window needs."""
-    if rule.metric is Metric.QUEUE_AGE:
+    if rule.metric in POINT_ONLY:
         return ""
     unit = UNITS.get(rule.metric, "samples")
     least = math.ceil(rule.min_effective_n)

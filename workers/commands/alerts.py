@@ -19,7 +19,7 @@ from service.core.alert_schemas import (
 )
 from service.core.alert_tables import Delivery
 from service.core.alerting.machine import State, Verdict
-from service.core.alerting.rule import Metric
+from service.core.alerting.rule import POINT_ONLY, Metric
 from service.core.alerting.wording import NAMES, limit_words, moment, one_line, span
 from service.core.clock import utc_now
 from service.core.db import require_current
@@ -101,7 +101,7 @@ def _state(alert: AlertAnswer) -> str:
 def _bad(rule: RuleStateAnswer) -> str:
     metric = Metric(rule.metric)
     words = f"{NAMES[metric]} {limit_words(metric, rule.above, rule.below)}"
-    return f"{words}, by the value" if rule.on == "point" and metric is not Metric.QUEUE_AGE else words
+    return f"{words}, by the value" if rule.on == "point" and metric not in POINT_ONLY else words
 
 
 def _notes(answer: AlertsAnswer, now: datetime, *, has_file: bool) -> list[str]:

@@ -20,6 +20,7 @@ from service.core.store.taking import backlog
 from workers.doctor.alerts import check_alerts
 from workers.doctor.finding import Finding, examined, fail, masked, ok, warn
 from workers.doctor.judge import check_judge
+from workers.doctor.probes import check_probes
 from workers.doctor.retention import check_retention
 from workers.ticker import LEASE_NAME
 
@@ -78,6 +79,7 @@ def _check_content(settings: Settings, database: Database) -> Iterator[Finding]:
     yield from examined("retention", lambda: check_retention(settings, database))
     yield from examined("alerts", lambda: check_alerts(settings, database))
     yield from examined("judge", lambda: check_judge(settings, database))
+    yield from examined("probes", lambda: check_probes(settings, database))
 
 
 def _first_line(error: AssayError, url: str) -> str:

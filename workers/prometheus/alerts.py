@@ -1,5 +1,6 @@
 """The alerting rules: about Assay itself, so that its silence is no comfort, and about the rate. Pure."""
 
+from workers.prometheus.probe_alerts import probe_alerts
 from workers.prometheus.rule import Alert, Options, Severity
 
 _ENDED = (
@@ -13,7 +14,8 @@ _ENOUGH = 50  # samples, below which a single one would be a large share
 
 def alerts(options: Options) -> list[Alert]:
     """All of them."""
-    return [*_presence(options), *_queue(options), *_failures(options), *_workers(options), *_rates(options)]
+    own = [*_presence(options), *_queue(options), *_failures(options), *_workers(options), *probe_alerts(options)]
+    return [*own, *_rates(options)]
 
 
 def _presence(options: Options) -> list[Alert]:

@@ -4,11 +4,23 @@ import re
 
 from service.core.alerting.machine import Event
 from service.core.alerting.notice import Notice
-from service.core.alerting.rule import Metric
+from service.core.alerting.rule import OF_PROBES, Metric
 from service.core.alerting.wording import one_unit
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}")  # what a shell takes as it is: people paste commands
 _SPLITS = ("release", "prompt_version", "model", "route")  # what most often explains a change first
+
+_ON_PROBES = {
+    Metric.PROBE_ACCURACY: (
+        "Find the worker: its log event `probes_scored` names the items that its scorer gets wrong.",
+        "Compare what runs there with what was right before: `assay_model_info`, the model's files, the machine.",
+        "Restart or stop it. What it scored since its last right round is as wrong, and so are rates of that time.",
+    ),
+    Metric.PROBE_VARIANCE: (
+        "Find the worker that differs: compare the log event `probes_scored` of all of them.",
+        "Restart it: its weights, memory or device may be damaged.",
+    ),
+}
 
 
 def advice(notice: Notice) -> tuple[str, ...]:
@@ -25,6 +37,11 @@ def advice(notice: Notice) -> tuple[str, ...]:
 def _on_silence(notice: Notice) -> tuple[str, ...]:
     if notice.metric is Metric.QUEUE_AGE:
         return ("Look whether the database answers: `assay doctor`.",)
+    if notice.metric in OF_PROBES:
+        return (
+            "See whether workers score the probes: `assay doctor`; `ASSAY_PROBE_INTERVAL_S` must not be 0.",
+            "See whether a scorer fails on them: the log events `probes_scored` and `probes_failed` of the workers.",
+        )
     return (
         "Look whether the application still sends: its own traffic, and `POST /score` in the sidecar's metrics.",
         f"See what came: {_command(notice)}.",
@@ -45,6 +62,8 @@ def _on_firing(notice: Notice) -> tuple[str, ...]:
             return ("Find out which part is slow: `retrieval_ms` and `ttft_ms` of the samples, and your traces.",)
         case Metric.HALLUCINATION_RATE:
             return (*_on_rate(notice), "Label more samples of the window: the fewer labels, the wider the interval.")
+        case Metric.PROBE_ACCURACY | Metric.PROBE_VARIANCE:
+            return _ON_PROBES[notice.metric]
         case Metric.FLAGGED_RATE | Metric.CLAIM_RATE:
             return _on_rate(notice)
 

@@ -7,7 +7,7 @@ from typing import Any
 from service.core.alerting.advice import advice
 from service.core.alerting.machine import Event, Reading
 from service.core.alerting.notice import Example, Notice
-from service.core.alerting.rule import Metric
+from service.core.alerting.rule import POINT_ONLY, Metric
 from service.core.alerting.wording import (
     NAMES,
     UNKNOWN,
@@ -91,8 +91,9 @@ def _facts(notice: Notice) -> list[str]:
     bad = f"Bad is {limit_words(metric, notice.above, notice.below)}, {_judged(notice)}."
     slow = [] if notice.slow_ms is None else [f"Slow is over {notice.slow_ms:.6g} ms."]
     told = [head, *[group] * bool(notice.group), *only, since, ", ".join(value) + ".", bad, *slow]
-    if metric is not Metric.QUEUE_AGE:
+    if metric not in POINT_ONLY:
         told.append(f"Effective n: {count(reading.effective_n)}. Coverage: {_coverage(metric, reading)}.")
+    if metric is not Metric.QUEUE_AGE:
         told.append(f"Window: the {one_unit(notice.window)} up to {moment(notice.at)}.")
     reason = _reason(notice)
     return [*told, f"Reason: {reason}."] if reason else told

@@ -58,7 +58,7 @@ def _reading(rule: AlertRule, bucket: Bucket) -> Reading:
             return _by_labels(bucket)
         case Metric.UNSCORED_SHARE:
             return _unscored(rule, bucket)
-        case Metric.QUEUE_AGE | Metric.SLOW_SHARE:
+        case Metric.QUEUE_AGE | Metric.SLOW_SHARE | Metric.PROBE_ACCURACY | Metric.PROBE_VARIANCE:
             raise ValueError(f"{rule.metric} is in no bucket")
 
 

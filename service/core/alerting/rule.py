@@ -39,9 +39,12 @@ class Metric(StrEnum):
     UNSCORED_SHARE = "unscored_share"  # of the samples that ended and should have a score
     SLOW_SHARE = "slow_share"  # of the samples that say how long they took, those over `slow_ms`
     QUEUE_AGE = "queue_age_s"  # seconds that the oldest pending sample has waited
+    PROBE_ACCURACY = "probe_accuracy"  # share of known answers that the worst worker's scorer gets right
+    PROBE_VARIANCE = "probe_variance"  # of scores of the same known answer by the same scorer, of whatever worker
 
 
-POINT_ONLY = frozenset({Metric.QUEUE_AGE})  # what is known, not estimated: it has no interval
+OF_PROBES = frozenset({Metric.PROBE_ACCURACY, Metric.PROBE_VARIANCE})
+POINT_ONLY = frozenset({Metric.QUEUE_AGE, *OF_PROBES})  # what is known, not estimated: it has no interval
 
 
 class Severity(StrEnum):
@@ -105,10 +108,7 @@ class AlertRule(BaseModel):
     def _whole(self) -> Self:
         if (self.above is None) is (self.below is None):
             raise ValueError("give `above` or `below`")
-        if self.metric is Metric.QUEUE_AGE:
-            if self.match or self.group_by:
-                raise ValueError("the queue has no groups: leave out `match` and `group_by`")
-        elif self.threshold > 1 or self.threshold == (1 if self.above is not None else 0):
+        if self.metric is not Metric.QUEUE_AGE and not self._can_be_reached(self.threshold):
             raise ValueError("a share is between 0 and 1, and nothing lies beyond these: the rule could never fire")
         if not LEAST_WINDOW <= self.window <= LONGEST_WINDOW or self.window % LEAST_WINDOW:
             raise ValueError("`window` must be whole minutes, 1m to 90d")
@@ -119,6 +119,21 @@ class AlertRule(BaseModel):
         if self.renotify is not None and not self.renotify:
             raise ValueError("`renotify` must be longer than nothing; leave it out for a day")
         return self
+
+    @model_validator(mode="after")
+    def _fits_what_is_known(self) -> Self:
+        if self.metric in POINT_ONLY and (self.match or self.group_by):
+            raise ValueError(f"`{self.metric}` has no groups: leave out `match` and `group_by`")
+        if self.metric not in OF_PROBES:
+            return self
+        if (self.metric is Metric.PROBE_ACCURACY) is (self.below is None):
+            raise ValueError("`probe_accuracy` is bad below a threshold, `probe_variance` above one")
+        if self.short_window is not None:
+            raise ValueError(f"`{self.metric}` has one window: leave out `short_window`")
+        return self
+
+    def _can_be_reached(self, threshold: float) -> bool:
+        return threshold < 1 if self.above is not None else 0 < threshold <= 1
 
     def _is_shorter(self, window: timedelta) -> bool:
         return LEAST_WINDOW <= window < self.window and not window % LEAST_WINDOW

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from service.core.alerting.machine import Reading
-from service.core.alerting.rule import Metric
+from service.core.alerting.rule import POINT_ONLY, Metric
 from service.core.visible import visible
 
 MAX_VALUE_CHARS = 100
@@ -17,6 +17,8 @@ NAMES = {
     Metric.UNSCORED_SHARE: "unscored share",
     Metric.SLOW_SHARE: "share of slow answers",
     Metric.QUEUE_AGE: "queue age",
+    Metric.PROBE_ACCURACY: "probe accuracy",
+    Metric.PROBE_VARIANCE: "probe variance",
 }
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
@@ -47,11 +49,13 @@ def pair_words(name: str, value: str) -> str:
 
 
 def quantity(metric: Metric, value: float | None) -> str:
-    """A share in percent, an age in hours, minutes and seconds."""
+    """A share in percent, an age in hours, minutes and seconds, a variance as it is."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     if metric is Metric.QUEUE_AGE:
         return span(timedelta(seconds=round(value)))
+    if metric is Metric.PROBE_VARIANCE:
+        return f"{value:.2g}"
     share = 100 * value
     return f"{share:.2g}%" if 0 < share < 1 else f"{share:.1f}%"
 
@@ -63,7 +67,13 @@ def limit_words(metric: Metric, above: float | None, below: float | None) -> str
 
 
 def _exact(metric: Metric, bound: float) -> str:
-    return quantity(metric, bound) if metric is Metric.QUEUE_AGE else f"{100 * bound:.6g}%"
+    match metric:
+        case Metric.QUEUE_AGE:
+            return quantity(metric, bound)
+        case Metric.PROBE_VARIANCE:
+            return f"{bound:.6g}"
+        case _:
+            return f"{100 * bound:.6g}%"
 
 
 def interval_words(metric: Metric, reading: Reading, confidence: float) -> str | None:
@@ -81,7 +91,7 @@ def count(value: float | None) -> str:
 def reading_words(metric: Metric, reading: Reading, confidence: float) -> str:
     """Such as `8.1% (99.9% interval 6.2% to 10.4%, n=412)`."""
     told = [interval_words(metric, reading, confidence)]
-    if metric is not Metric.QUEUE_AGE and reading.effective_n is not None:
+    if metric not in POINT_ONLY and reading.effective_n is not None:
         told.append(f"n={count(reading.effective_n)}")
     details = ", ".join(each for each in told if each)
     value = quantity(metric, reading.value)

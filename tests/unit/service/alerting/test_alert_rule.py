@@ -35,6 +35,11 @@ def test_durations_are_written_as_everywhere() -> None:
         ({"for": "-1m"}, "such as 30m"),
         ({"renotify": "0s"}, "longer than nothing"),
         ({"metric": "queue_age_s", "above": 60, "group_by": ["route"]}, "no groups"),
+        ({"metric": "probe_accuracy", "above": None, "below": 0.9, "match": {"route": "a"}}, "no groups"),
+        ({"metric": "probe_accuracy", "above": 0.9}, "below a threshold"),
+        ({"metric": "probe_accuracy", "above": None, "below": 0}, "between 0 and 1"),
+        ({"metric": "probe_variance", "above": None, "below": 0.1}, "above one"),
+        ({"metric": "probe_variance", "short_window": "5m"}, "one window"),
         ({"confidence": 1.0}, "less than or equal to 0.9999"),
         ({"severity": "loud"}, "critical"),
         ({"name": "a b"}, "pattern"),
@@ -51,3 +56,11 @@ def test_the_age_of_the_queue_has_no_interval() -> None:
     """It is known: the value itself is judged, in seconds."""
     rule = AlertRule.model_validate({"name": "queue", "metric": "queue_age_s", "above": 600})
     assert (rule.threshold, rule.by_bound) == (600, False)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"metric": "probe_accuracy", "below": 1.0}, {"metric": "probe_variance", "above": 0.000001}]
+)
+def test_known_answers_have_no_interval(changes: dict[str, Any]) -> None:
+    """They are known: the value itself is judged, whatever `on` says."""
+    assert not AlertRule.model_validate({"name": "probes"} | changes).by_bound

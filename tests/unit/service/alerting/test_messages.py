@@ -15,6 +15,8 @@ from tests.unit.service.alerting.notices import READING, T0, notice
 
 NOTHING = Reading()
 AGE: dict[str, Any] = {"metric": Metric.QUEUE_AGE, "group": {}, "above": 600.0, "by_bound": False, "worst": ()}
+PROBES: dict[str, Any] = {**AGE, "metric": Metric.PROBE_ACCURACY, "above": None, "below": 0.8}
+VARIANCE: dict[str, Any] = {**AGE, "metric": Metric.PROBE_VARIANCE, "above": 0.000001}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,14 @@ AGE: dict[str, Any] = {"metric": Metric.QUEUE_AGE, "group": {}, "above": 600.0, 
         (
             {**AGE, "reading": Reading(value=7_384.2)},
             "FIRING error: summariser-rate: queue age above 10m: 2h 3m",
+        ),
+        (
+            {**PROBES, "reading": Reading(value=0.475)},
+            "FIRING error: summariser-rate: probe accuracy below 80%: 47.5%",
+        ),
+        (
+            {**VARIANCE, "reading": Reading(value=0.00123)},
+            "FIRING error: summariser-rate: probe variance above 1e-06: 0.0012",
         ),
     ],
 )
@@ -224,3 +234,13 @@ def test_spans_of_time() -> None:
     assert told == ["0s", "59s", "1h", "1d 1h"]
     options = [one_unit(timedelta(minutes=minutes)) for minutes in (1, 90, 1_440, 2_160, 10_080)]
     assert options == ["1m", "90m", "24h", "36h", "7d"]
+
+
+@pytest.mark.parametrize("changes", [PROBES, VARIANCE])
+@pytest.mark.parametrize("event", [Event.FIRING, Event.NO_DATA])
+def test_probes_say_where_to_look(changes: dict[str, Any], event: Event) -> None:
+    """The window and the log event that names the worker; no samples and no coverage, of which there are none."""
+    told = "\n".join(lines(notice(**changes, event=event, reading=Reading(value=0.5)), None))
+    assert "Window: the 1h" in told
+    assert "`probes_scored`" in told
+    assert "Effective n" not in told

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from models.fake import FakeScorer
 from models.types import Assessed, Item, Outcome
@@ -46,6 +46,9 @@ class RecordingScorer:
         self.calls.append(len(items))
         self.responses += [item.response for item in items]
         return self._fake.assess(items, progress)
+
+    def uncached(self) -> Self:
+        return self
 
     def score(self, items: Sequence[Item], progress: Callable[[], None]) -> list[Outcome]:
         self.calls.append(len(items))

@@ -1,0 +1,216 @@
+"""`assay golden`: is a scorer or an application worse than before, on the same items?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from service.core.errors import StartRefusedError
+from service.core.golden.compare import compare
+from service.core.golden.gate import Verdict
+from service.core.golden.record import MAX_REPEATS, RunRecord, TargetKind
+from service.core.golden.sets import GoldenSet, read_set
+from service.core.keys import DEFAULT_TENANT
+from workers.commands.entry import explained, logged_settings
+from workers.commands.golden_items import register
+from workers.commands.golden_outputs import Outputs, told_exit
+from workers.commands.golden_run import Asked, compared, run_set
+from workers.commands.golden_target import Http
+from workers.golden.baselines import DEFAULT_NAME, FOLDER, baseline_file, find_run, read_file
+from workers.golden.report import make_report
+from workers.golden.running import write_record
+from workers.golden.target import SCORER
+
+golden_app = typer.Typer(no_args_is_help=True, help="Golden sets: is it worse than before, on the same items?")
+register(golden_app)
+EXIT_INTERRUPTED = 130
+LEAST_MARGIN_POINTS = 0.1
+
+SetName = Annotated[str, typer.Argument(help="core, probes, a folder with items.jsonl, or a file of items.")]
+Margin = Annotated[
+    float | None,
+    typer.Option(help="Points more that pass: 5 is five of a hundred answers.", show_default="from the set's size"),
+]
+Junit = Annotated[Path | None, typer.Option(help="Write JUnit XML here.")]
+Html = Annotated[Path | None, typer.Option(help="Write a report for people here, one file.")]
+Github = Annotated[
+    bool, typer.Option("--github", help="Write a summary and annotations for GitHub Actions.", show_default=False)
+]
+Folder = Annotated[Path, typer.Option("--baselines", help="Folder of named baselines.")]
+Tenant = Annotated[str, typer.Option(help="Whose runs, in the database.")]
+
+
+@golden_app.command("run")
+def golden_run(  # noqa: PLR0913 - one argument an option
+    sets: Annotated[list[str], typer.Argument(help="core, probes, folders with items.jsonl, or files of items.")],
+    *,
+    target: Annotated[str, typer.Option(help="scorer, a URL that takes JSON, or MODULE:FUNCTION.")] = SCORER,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="A name, a file, run:ID, or none.", show_default="main, if there is one"),
+    ] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_REPEATS, help="Of each item.", show_default="1 for the scorer, else 3"),
+    ] = None,
+    margin: Margin = None,
+    junit: Junit = None,
+    html: Html = None,
+    json: Annotated[Path | None, typer.Option(help="The run's record.", show_default=".assay/golden/...")] = None,
+    github: Github = False,
+    release: Annotated[str, typer.Option(help="What is tested, as `release` of POST /score.")] = "",
+    commit: Annotated[str | None, typer.Option(help="Its git commit.", show_default="of this folder")] = None,
+    template: Annotated[
+        str | None, typer.Option(help="JSON body with {{question}}, {{contexts}}, {{id}}; @FILE reads one.")
+    ] = None,
+    response_path: Annotated[str, typer.Option(help="Where an answer has its response: choices.0.text.")] = "",
+    chat: Annotated[
+        str | None, typer.Option(help="Model of an OpenAI-compatible endpoint; the URL ends before /chat/completions.")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, max=2, help="Of --chat.", show_default="its own")] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(help="Name=VARIABLE: a header with what that environment variable holds.")
+    ] = None,
+    parallel: Annotated[int, typer.Option(min=1, max=256, help="Questions asked at a time.")] = 4,
+    timeout: Annotated[float, typer.Option(min=0.1, max=3_600, help="Seconds for one answer.")] = 60.0,
+    attempts: Annotated[int, typer.Option(min=1, max=10, help="Where an answer fails in passing.")] = 3,
+    store: Annotated[bool, typer.Option(help="Keep the run in the database, if there is one.")] = True,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, whatever an interrupted run left.")] = False,
+    folder: Folder = FOLDER,
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """Runs golden sets and says whether the target is worse than its baseline, no worse, or cannot tell yet.
+
+    The scorer is wrong where it flags what is labelled supported, or misses what is labelled hallucinated. An application
+    is asked each question with its contexts, and its answers are scored. Interrupted, the same command goes on.
+
+    Exit status: 0 no worse, or nothing to compare with; 3 worse; 4 cannot tell; 2 refused; 130 interrupted.
+    """
+    http = Http(
+        template=template,
+        response_path=response_path,
+        chat=chat,
+        temperature=temperature,
+        headers=tuple(header or ()),
+        timeout_s=timeout,
+        attempts=attempts,
+    )
+    verdicts: list[Verdict | None] = []
+    try:
+        with explained():
+            asked = Asked(
+                settings=logged_settings(),
+                target=target,
+                http=http,
+                baseline=baseline,
+                repeats=repeats,
+                margin=_share(margin),
+                release=release,
+                commit=commit,
+                parallel=parallel,
+                store=store,
+                restart=restart,
+                folder=folder,
+                tenant=tenant,
+            )
+            outputs = Outputs(junit=junit, html=html, github=github)
+            for golden in _read_all(sets):
+                part = golden.name if len(sets) > 1 else None
+                report = run_set(asked, golden, _record_path(json, golden.name, target, part))
+                verdicts.append(outputs.put(report, part))
+    except KeyboardInterrupt:
+        typer.echo("assay: Interrupted. Whole answers are kept; the same command goes on from there.", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    raise typer.Exit(told_exit(verdicts))
+
+
+@golden_app.command("compare")
+def golden_compare(  # noqa: PLR0913 - one argument an option
+    before: Annotated[str, typer.Argument(metavar="A", help="The baseline: a file of a run, or run:ID.")],
+    now: Annotated[str, typer.Argument(metavar="B", help="The candidate; likewise.")],
+    *,
+    margin: Margin = None,
+    junit: Junit = None,
+    html: Html = None,
+    github: Github = False,
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """Compares two runs over the same set, as `golden run --baseline` does. Exit status likewise."""
+    with explained():
+        settings, folder = logged_settings(), FOLDER
+        baseline, candidate = (find_run(each, folder, "", settings, tenant) for each in (before, now))
+        quarantined = _quarantined(candidate)
+        report = make_report(
+            candidate, baseline, compare(baseline, candidate, margin=_share(margin), quarantined=quarantined)
+        )
+        verdict = Outputs(junit=junit, html=html, github=github).put(report, None)
+    raise typer.Exit(told_exit([verdict]))
+
+
+@golden_app.command("baseline")
+def golden_baseline(
+    golden: SetName,
+    *,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="The record of a run.", show_default="that of the last run")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What later runs call it.")] = DEFAULT_NAME,
+    target: Annotated[str, typer.Option(help="Whose last run, without --from.")] = SCORER,
+    folder: Folder = FOLDER,
+) -> None:
+    """Accepts a run: later ones are held against it. Commit the file, and who reviews it sees what was accepted."""
+    with explained():
+        if not name or any(each not in _NAME for each in name):
+            raise StartRefusedError(
+                "A baseline's name has letters, digits, _ . and - alone.", next_step="Correct --name."
+            )
+        set_name = read_set(golden).name
+        record = read_file(source or _record_path(None, set_name, target, None))
+        if record.set_name != set_name:
+            raise StartRefusedError(
+                f"That run is of the set {record.set_name}.", next_step="Name that set, or another run."
+            )
+        path = baseline_file(folder, set_name, name)
+        write_record(record, path)
+    console = Console(highlight=False)
+    console.print(f"{path} holds the run of {record.started_at:%Y-%m-%d %H:%M} UTC, {record.release or 'no release'}.")
+
+
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+
+
+def _share(points: float | None) -> float | None:
+    if points is None:
+        return None
+    if not LEAST_MARGIN_POINTS <= points <= 100:  # noqa: PLR2004 - all of a hundred
+        raise StartRefusedError(
+            "--margin is in points, 0.1 to 100.", next_step="Give 5 for five more of a hundred answers."
+        )
+    return points / 100
+
+
+def _read_all(names: list[str]) -> list[GoldenSet]:
+    """All before the first is run: a slip in the last must not cost the time of the others."""
+    found = [read_set(name) for name in names]
+    if len({golden.name for golden in found}) < len(found):
+        raise StartRefusedError("Two of the sets have the same name.", next_step="Rename a folder, or run them apart.")
+    return found
+
+
+def _record_path(given: Path | None, set_name: str, target: str, part: str | None) -> Path:
+    if given is None:
+        kind = "scorer" if target == SCORER else "application"
+        return Path(".assay") / "golden" / f"{set_name}.{kind}.json"
+    return given if part is None else given.with_name(f"{given.stem}.{part}{given.suffix}")
+
+
+def _quarantined(record: RunRecord) -> frozenset[str]:
+    """Of the shipped set or the folder of that name, where there is one."""
+    try:
+        golden = read_set(record.set_name)
+    except StartRefusedError:
+        return frozenset()
+    return golden.quarantine_on(record.started_at.date())

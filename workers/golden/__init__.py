@@ -1,0 +1,1 @@
+"""Golden sets at work: targets that are asked, runs, baselines, reports, and items that come in."""
