@@ -27,6 +27,7 @@ from workers.commands.doctor import doctor
 from workers.commands.entry import explained as _explained
 from workers.commands.entry import logged_settings as _settings
 from workers.commands.entry import opened_database as _database
+from workers.commands.golden import golden_app
 from workers.commands.judge import judge_app
 from workers.commands.key_file import ensure_key, read_key
 from workers.commands.policy import check, policy_app
@@ -48,6 +49,7 @@ app.add_typer(policy_app, name="policy")
 app.add_typer(prometheus_app, name="prometheus")
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(judge_app, name="judge")
+app.add_typer(golden_app, name="golden")
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - as typer calls it

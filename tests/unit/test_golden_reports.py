@@ -111,7 +111,7 @@ def test_what_is_left_out_is_named() -> None:
             "1 item left out, quarantined: q-1.",
             "1 item left out, new, which the baseline does not have: a-1.",
             "1 item left out, missing, which only the baseline has: g-1.",
-            "Of 1 items something is unknown",
+            "Items of which something is unknown: 1",
             "1 of 45 answers of the candidate: no answer came (timed_out 1).",
             "3 of 45 answers of the candidate: nothing to check (refusal 3).",
         ):

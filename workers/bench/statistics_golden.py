@@ -13,11 +13,10 @@ from service.core.golden.gate import (
     Repeats,
     Verdict,
     decide,
-    default_margin,
-    items_needed,
     paired_difference,
     tail_of,
 )
+from service.core.golden.power import default_margin, items_needed
 from workers.bench.machine import describe_machine
 from workers.bench.statistics_golden_results import (
     CategoriesOutcome,

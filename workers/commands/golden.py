@@ -1,23 +1,20 @@
 """`assay golden`: is a scorer or an application worse than before, on the same items?"""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from service.core.errors import StartRefusedError
+from service.core.errors import GoldenSetUnknownError, StartRefusedError
 from service.core.golden.compare import compare
-from service.core.golden.gate import Verdict
-from service.core.golden.record import MAX_REPEATS, RunRecord, TargetKind
+from service.core.golden.record import MAX_REPEATS, RunRecord
 from service.core.golden.sets import GoldenSet, read_set
 from service.core.keys import DEFAULT_TENANT
 from workers.commands.entry import explained, logged_settings
 from workers.commands.golden_items import register
 from workers.commands.golden_outputs import Outputs, told_exit
-from workers.commands.golden_run import Asked, compared, run_set
+from workers.commands.golden_run import Asked, run_set
 from workers.commands.golden_target import Http
 from workers.golden.baselines import DEFAULT_NAME, FOLDER, baseline_file, find_run, read_file
 from workers.golden.report import make_report
@@ -25,7 +22,6 @@ from workers.golden.running import write_record
 from workers.golden.target import SCORER
 
 golden_app = typer.Typer(no_args_is_help=True, help="Golden sets: is it worse than before, on the same items?")
-register(golden_app)
 EXIT_INTERRUPTED = 130
 LEAST_MARGIN_POINTS = 0.1
 
@@ -98,7 +94,7 @@ def golden_run(  # noqa: PLR0913 - one argument an option
         timeout_s=timeout,
         attempts=attempts,
     )
-    verdicts: list[Verdict | None] = []
+    verdicts = []
     try:
         with explained():
             asked = Asked(
@@ -179,6 +175,8 @@ def golden_baseline(
     console.print(f"{path} holds the run of {record.started_at:%Y-%m-%d %H:%M} UTC, {record.release or 'no release'}.")
 
 
+register(golden_app)  # last, so that `run` comes first in --help
+
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
 
@@ -211,6 +209,6 @@ def _quarantined(record: RunRecord) -> frozenset[str]:
     """Of the shipped set or the folder of that name, where there is one."""
     try:
         golden = read_set(record.set_name)
-    except StartRefusedError:
+    except (StartRefusedError, GoldenSetUnknownError):
         return frozenset()
     return golden.quarantine_on(record.started_at.date())

@@ -10,20 +10,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.load import ScorerConfig, load_scorer
-from models.types import Scorer
 from service.core.clock import utc_now
 from service.core.config import Settings
 from service.core.db import Database
 from service.core.golden.compare import compare
-from service.core.golden.comparison_schemas import ComparisonAnswer
 from service.core.golden.record import RunRecord, TargetKind
 from service.core.golden.sets import GoldenSet
-from service.core.golden.summary import SummaryAnswer, summarise
+from service.core.golden.summary import summarise
+from service.core.policy import read_policy
 from service.core.store.golden import store_record
 from workers.commands.golden_target import Http, application_of
 from workers.commands.shown import show_lines
 from workers.golden.baselines import DEFAULT_NAME, baseline_file, database_is_there, find_run
-from workers.golden.power import power
+from workers.golden.outlook import DEFAULT_REPEATS, outlook
 from workers.golden.report import Report, make_report
 from workers.golden.running import Plan, run
 from workers.golden.scoring_answers import scored_again
@@ -31,7 +30,6 @@ from workers.golden.target import kind_of
 from workers.scorer import scorer_config
 
 NO_BASELINE = "none"
-REPEATS = {TargetKind.SCORER: 1, TargetKind.APPLICATION: 3}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +57,7 @@ def run_set(asked: Asked, golden: GoldenSet, out: Path) -> Report:
     plan = Plan(
         golden=golden,
         application=application_of(asked.target, asked.http),
-        repeats=asked.repeats or REPEATS[kind_of(asked.target)],
+        repeats=asked.repeats or DEFAULT_REPEATS[kind_of(asked.target)],
         release=asked.release,
         git_commit=_git_commit() if asked.commit is None else asked.commit,
         parallel=asked.parallel,
@@ -67,26 +65,20 @@ def run_set(asked: Asked, golden: GoldenSet, out: Path) -> Report:
         restart=asked.restart,
     )
     baseline = _baseline(asked, golden)
-    told = power(plan.kind, plan.items, plan.repeats, asked.margin)
+    told = outlook(plan.kind, plan.items, plan.repeats, asked.margin)
     show_lines(console, f"{golden.name}: {len(plan.items)} items, {plan.repeats} times each, by {plan.target}.")
     if baseline is not None:
         show_lines(console, *told.sentences())
     scorer = load_scorer(_config(asked.settings))
     with _bar(console) as bar:
         record = run(plan, scorer, bar)
-    comparison = None if baseline is None else compared(baseline, record, scorer, asked.margin, golden)
     if asked.store:
-        _store(asked, record, None if baseline is None else baseline.id, console)
-    summary = summarise(record)
-    return make_report(record, baseline, comparison, floors_missed=_floors_missed(golden, record, summary))
-
-
-def compared(
-    baseline: RunRecord, record: RunRecord, scorer: Scorer, margin: float | None, golden: GoldenSet
-) -> ComparisonAnswer:
-    """Against its baseline, whose answers this scorer sees too where an application is tested."""
-    before = scored_again(baseline, scorer) if record.kind is TargetKind.APPLICATION else baseline
-    return compare(before, record, margin=margin, quarantined=golden.quarantine_on(utc_now().date()))
+        _store(asked, golden, record, baseline, console)
+    if baseline is not None and record.kind is TargetKind.APPLICATION:
+        baseline = scored_again(baseline, scorer)
+    quarantined = golden.quarantine_on(utc_now().date())
+    comparison = None if baseline is None else compare(baseline, record, margin=asked.margin, quarantined=quarantined)
+    return make_report(record, baseline, comparison, floors_missed=floors_missed(golden, record))
 
 
 def _baseline(asked: Asked, golden: GoldenSet) -> RunRecord | None:
@@ -103,12 +95,12 @@ def _config(settings: Settings) -> ScorerConfig:
     return replace(scorer_config(settings), cache=0)
 
 
-def _floors_missed(golden: GoldenSet, record: RunRecord, summary: SummaryAnswer) -> tuple[str, ...]:
-    """What of floors.toml a scorer's run does not reach."""
+def floors_missed(golden: GoldenSet, record: RunRecord) -> tuple[str, ...]:
+    """What of floors.toml a scorer's run does not reach, a sentence each."""
     floor = golden.floors.get(record.fingerprint or "") if record.kind is TargetKind.SCORER else None
     if floor is None:
         return ()
-    rates = {each.name.value: each.rate for each in summary.endpoints}
+    rates = {each.name.value: each.rate for each in summarise(record).endpoints}
     wanted = (
         ("missed", floor.found, "hallucinated items are flagged"),
         ("false_alarms", floor.passed, "supported items pass"),
@@ -120,13 +112,21 @@ def _floors_missed(golden: GoldenSet, record: RunRecord, summary: SummaryAnswer)
     )
 
 
-def _store(asked: Asked, record: RunRecord, baseline: str | None, console: Console) -> None:
+def _store(asked: Asked, golden: GoldenSet, record: RunRecord, baseline: RunRecord | None, console: Console) -> None:
     if not database_is_there(asked.settings):
         show_lines(console, "There is no database of this version here, so the run is in its file alone.")
         return
     database = Database(asked.settings.database_url.get_secret_value())
     with contextlib.closing(database), database.write() as connection:
-        store_record(connection, asked.tenant, record, baseline=baseline, margin=asked.margin)
+        store_record(
+            connection,
+            asked.tenant,
+            record,
+            baseline=None if baseline is None else baseline.id,
+            margin=asked.margin,
+            quarantined=golden.quarantine_on(record.started_at.date()),
+            store_text=read_policy(asked.settings.policy_file).privacy.of(asked.tenant).store_text.value,
+        )
 
 
 def _git_commit() -> str:

@@ -9,7 +9,7 @@ from service.core.golden.item import GoldenItem, questions
 from service.core.golden.record import TargetKind
 from workers.golden.adding import content_key
 from workers.golden.linting_finding import Finding, error, warning
-from workers.golden.power import power
+from workers.golden.outlook import DEFAULT_REPEATS, outlook
 from workers.offline.agreement import roc_auc
 
 LEAST_SHARE = 0.2  # of the rarer label
@@ -18,7 +18,6 @@ LEAK_ITEMS = 20  # labelled ones, below which an AUC says nothing
 SEVERAL = 2
 GREAT_CHANGE = 0.3  # as a share of answers: what a set that is worth running sees
 NAMED = 5  # items that a sentence names
-REPEATS = {TargetKind.SCORER: 1, TargetKind.APPLICATION: 3}  # as `assay golden run` repeats where nobody says otherwise
 _WORDS = re.compile(r"\w+")
 
 
@@ -163,13 +162,13 @@ def _size(items: Sequence[GoldenItem]) -> Iterator[Finding]:
     asked = questions(items)
     if asked:
         yield from _too_few(
-            TargetKind.APPLICATION, asked, f"an application, asked {REPEATS[TargetKind.APPLICATION]} times"
+            TargetKind.APPLICATION, asked, f"an application, asked {DEFAULT_REPEATS[TargetKind.APPLICATION]} times"
         )
 
 
 def _too_few(kind: TargetKind, items: Sequence[GoldenItem], who: str) -> Iterator[Finding]:
     """Where even a great change for the worse would be called so less often than in 80 of 100 runs."""
-    found = power(kind, items, REPEATS[kind], None)
+    found = outlook(kind, items, DEFAULT_REPEATS[kind], None)
     if any(each.least is None or each.least > GREAT_CHANGE for each in found.endpoints):
         told = " ".join(found.sentences())
         yield warning("", "", f"Few items for {who}: {100 * GREAT_CHANGE:.0f} points more may be missed. {told}")

@@ -19,10 +19,11 @@ from service.core.golden.sets import GoldenSet
 from workers.golden.asking import Answered, Unit, ask_all
 from workers.golden.scoring_answers import score_answers
 from workers.golden.target import SCORER, Application
-from workers.offline.output import Made, open_output
+from workers.offline.output import RESUME, Made, open_output
 
 AT_ONCE = 32  # answers scored together; an interruption costs these
 ANSWERS = ".answers"  # of a run that is not complete, beside its record
+OTHERWISE = "Give another --json, or --restart to begin anew."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +99,9 @@ def run(plan: Plan, scorer: Scorer, watcher: Watcher) -> RunRecord:
         kept = _Line.model_validate_json(line)
         found[kept.item, kept.repeat] = kept.answer
 
-    with open_output(str(answers), _made(plan, items, scorer), restart=plan.restart, keep=keep) as output:
+    made = _made(plan, items, scorer)
+    restart = plan.restart or not answers.with_name(answers.name + RESUME).exists()  # a whole run's, if there is one
+    with open_output(str(answers), made, restart=restart, keep=keep, otherwise=OTHERWISE) as output:
         units = [Unit(item=item, repeat=repeat) for repeat in range(plan.repeats) for item in items]
         watcher.started(len(units), len(found))
         left = [unit for unit in units if (unit.item.id, unit.repeat) not in found]

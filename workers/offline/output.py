@@ -18,6 +18,7 @@ from typing import Any
 from service.core.errors import StartRefusedError
 
 STDOUT = "-"
+RESUME = ".resume"  # after the output's name: what its rows were made of
 OTHERWISE = "Give another -o, or --restart to score all rows anew and overwrite the file."
 
 
@@ -63,10 +64,12 @@ class Output:
 
 
 @contextlib.contextmanager
-def open_output(path: str, made: Made | None, *, restart: bool, keep: Callable[[bytes], None]) -> Iterator[Output]:
+def open_output(
+    path: str, made: Made | None, *, restart: bool, keep: Callable[[bytes], None], otherwise: str = OTHERWISE
+) -> Iterator[Output]:
     """The output at `path`; `keep` is told each row that an interrupted run of the same wrote.
 
-    `made` is None where a run cannot be taken up. Raises StartRefusedError.
+    `made` is None where a run cannot be taken up; `otherwise` says what a person can do then. Raises StartRefusedError.
     """
     if path == STDOUT:
         with FileIO(sys.stdout.fileno(), "w", closefd=False) as stream:
@@ -77,12 +80,12 @@ def open_output(path: str, made: Made | None, *, restart: bool, keep: Callable[[
         with FileIO(target, "w") as stream:
             yield Output(stream)
         return
-    state = target.with_name(target.name + ".resume")
+    state = target.with_name(target.name + RESUME)
     with _locked(target) as stream:
         if restart:
             stream.truncate(0)
         elif stream.seek(0, os.SEEK_END):
-            _require_same(state, made)
+            _require_same(state, made, otherwise)
             stream.truncate(_whole_rows(target, keep))
         stream.seek(0, os.SEEK_END)
         if made is None:
@@ -106,24 +109,24 @@ def _locked(target: Path) -> Iterator[FileIO]:
         yield stream
 
 
-def _require_same(state: Path, made: Made | None) -> None:
+def _require_same(state: Path, made: Made | None, otherwise: str) -> None:
     if made is None:
         raise StartRefusedError(
-            f"{state.with_suffix('')} exists, and standard input cannot be taken up again.", next_step=OTHERWISE
+            f"{state.with_suffix('')} exists, and standard input cannot be taken up again.", next_step=otherwise
         )
     try:
         before: Any = json.loads(state.read_bytes())
     except FileNotFoundError:
         raise StartRefusedError(
-            f"{state.with_suffix('')} exists and is not the output of an interrupted run.", next_step=OTHERWISE
+            f"{state.with_suffix('')} exists and is not the output of an interrupted run.", next_step=otherwise
         ) from None
     except (OSError, ValueError) as error:
-        raise StartRefusedError(f"Cannot read {state}: {error}.", next_step=OTHERWISE) from None
+        raise StartRefusedError(f"Cannot read {state}: {error}.", next_step=otherwise) from None
     held = before if isinstance(before, dict) else {}
     changed = [what for name, what in CHANGED.items() if held.get(name) != getattr(made, name)]
     if changed:
         raise StartRefusedError(
-            f"The interrupted run cannot go on. Since then changed: {', '.join(changed)}.", next_step=OTHERWISE
+            f"The interrupted run cannot go on. Since then changed: {', '.join(changed)}.", next_step=otherwise
         )
 
 

@@ -24,14 +24,12 @@ from service.core.golden.gate import (
     Repeats,
     Verdict,
     decide,
-    default_margin,
-    items_needed,
     paired_difference,
-    repeats_needed,
     tail_of,
     together,
 )
 from service.core.golden.item import GoldenItem
+from service.core.golden.power import default_margin, items_needed, repeats_needed
 from service.core.golden.record import AnswerRecord, ItemRecord, RunRecord, TargetKind
 
 ENDPOINTS = {
@@ -290,7 +288,9 @@ def _notes(
     if candidate.pending or baseline.pending:
         notes.append(f"{candidate.pending + baseline.pending} answers are not scored yet.")
     if unknown := sum(each.unknown for each in told):
-        notes.append(f"Of {unknown} items something is unknown: it counts against `no worse` and against `worse`.")
+        notes.append(
+            f"Items of which something is unknown: {unknown}. It counts against `no worse` and against `worse`."
+        )
     notes += [f"The set has no items for {each.name}: nothing is said of it." for each in told if not each.items]
     if declined.difference.ci_low > 0 and candidate.kind is TargetKind.APPLICATION:
         notes.append("The candidate declines to answer more often. What says nothing makes nothing up.")

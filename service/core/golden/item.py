@@ -53,7 +53,9 @@ class GoldenItem(_Part):
     question: Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None = None
     contexts: tuple[GoldenContext, ...] = ()
     response: Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None = None  # null: for applications alone
-    hallucinated: bool | None = None  # whether the response makes something up; null: nobody said
+    hallucinated: Annotated[bool, Field(strict=True)] | None = (
+        None  # whether the response makes something up; null: nobody said
+    )
     claims: tuple[GoldenClaim, ...] = ()
     category: Word = ""
     domain: Word = ""

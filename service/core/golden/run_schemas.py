@@ -48,12 +48,6 @@ class RunState(StrEnum):
     FINISHED = "finished"
 
 
-class ItemSent(GoldenItem):
-    """A labelled item, as in a golden set's file."""
-
-    hallucinated: Annotated[bool, Field(strict=True)] | None = None
-
-
 class ResponseSent(Sent):
     """What an application said to one item, or why it said nothing: `text` or `failed`."""
 
@@ -87,7 +81,7 @@ class GoldenRunSent(Sent):
 
     id: RunId | None = None
     set: Label
-    items: Annotated[tuple[ItemSent, ...], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)] | None = (
+    items: Annotated[tuple[GoldenItem, ...], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)] | None = (
         None  # null: those of the set of that name that comes with Assay
     )
     target: TargetKind

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.core.golden.compare import ENDPOINTS, endpoint_sizes
-from service.core.golden.gate import FLAKES, default_margin, detectable
 from service.core.golden.item import GoldenItem
+from service.core.golden.power import FLAKES, default_margin, detectable
 from service.core.golden.record import TargetKind
 
+DEFAULT_REPEATS = {TargetKind.SCORER: 1, TargetKind.APPLICATION: 3}  # of each item, where nobody says otherwise
 NAMES = {
-    "missed": "hallucinated items that are missed",
-    "false_alarms": "supported items that are flagged",
-    "made_up": "answers that are flagged",
+    "missed": ("hallucinated items", "missed"),
+    "false_alarms": ("supported items", "flagged"),
+    "made_up": ("items", "answered by something made up"),
 }
 
 
@@ -25,7 +26,7 @@ class Detectable:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Power:
+class Outlook:
     """Of a run."""
 
     margin: float
@@ -34,24 +35,25 @@ class Power:
 
     def sentences(self) -> list[str]:
         """For a person who is about to wait for the run."""
-        by = "as given" if self.margin_given else f"derived from the size, for {FLAKES:.0%} of answers that flake"
-        lines = [f"Margin: {100 * self.margin:.3g} points more, {by}."]
+        by = "as given" if self.margin_given else f"from the set's size, for {FLAKES:.0%} of answers that flake"
+        lines = [f"Margin: {100 * self.margin:.3g} points ({by}). What can be told, in 80 of 100 runs:"]
         for each in self.endpoints:
+            what, wrong = NAMES[each.name]
             told = (
-                "no change is likely to be called worse"
+                "no change can be called worse"
                 if each.least is None
-                else f"{100 * each.least:.3g} points more are called worse in 80 of 100 runs"
+                else f"worse from {100 * each.least:.3g} points more on"
             )
-            lines.append(f"Of {each.items} {NAMES[each.name]}: {told}.")
+            lines.append(f"  {each.items} {what}, {wrong}: {told}.")
         return lines
 
 
-def power(kind: TargetKind, items: Sequence[GoldenItem], repeats: int, margin: float | None) -> Power:
+def outlook(kind: TargetKind, items: Sequence[GoldenItem], repeats: int, margin: float | None) -> Outlook:
     """What can be told of these items, so often repeated."""
     sizes = endpoint_sizes(kind, items)
     allowed = default_margin(sizes, repeats) if margin is None else margin
     held = sum(size > 0 for size in sizes)
-    return Power(
+    return Outlook(
         margin=allowed,
         margin_given=margin is not None,
         endpoints=tuple(

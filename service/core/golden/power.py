@@ -1,0 +1,112 @@
+"""What a gate can tell: its default margin, the least change that it is likely to see, and what would decide it. Pure."""
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+from service.core.golden.gate import Changes, Pair, Side, changes, known_differences, tail_of
+
+FLAKES = 0.03  # share of answers that an unchanged target is expected to give differently from run to run
+LEAST_MARGIN, GREATEST_MARGIN = 0.01, 0.10
+POWER = 0.8
+MOST_ITEMS = 1_000_000
+MOST_REPEATS = 50
+_STEP = 0.001  # that margins are rounded up to
+_SEVERAL = 2  # repeats from which on they tell how far an item differs from repeat to repeat
+
+
+def default_margin(sizes: Sequence[int], repeats: int) -> float:
+    """The least margin by which an unchanged target passes in 95 of 100 runs if FLAKES of its answers differ from run to run.
+
+    Args:
+        sizes: items of each endpoint.
+        repeats: of each item, in both runs.
+
+    Never over GREATEST_MARGIN: a set that cannot rule out a change by ten points cannot pass without being told to.
+    """
+    held = [n for n in sizes if n]
+    tail, pass_z = tail_of(len(held)), NormalDist().inv_cdf(0.95 ** (1 / max(1, len(held))))
+    flaking = _flaking(repeats)
+    needed = max((flaking.of(n).shifted(pass_z).ends(tail)[1] for n in held), default=1.0)
+    return min(GREATEST_MARGIN, max(LEAST_MARGIN, math.ceil(needed / _STEP - 1e-9) * _STEP))
+
+
+def _flaking(repeats: int) -> Changes:
+    """What is expected of one item that has not changed, and differs from repeat to repeat with FLAKES."""
+    chances = [math.comb(repeats, k) * FLAKES**k * (1 - FLAKES) ** (repeats - k) for k in range(repeats + 1)]
+    sizes = [
+        (before * now, (j - i) / repeats) for i, before in enumerate(chances) for j, now in enumerate(chances) if j > i
+    ]
+    side = Side(total=math.fsum(p * d for p, d in sizes), squares=math.fsum(p * d * d for p, d in sizes))
+    return Changes(n=1, worse=side, better=side)
+
+
+def detectable(n: int, repeats: int, margin: float, endpoints: int) -> float | None:
+    """The least change for the worse that is called so in 80 of 100 runs; None where none is, or there is no item."""
+    tail, power_z = tail_of(endpoints), NormalDist().inv_cdf(POWER)
+    if n == 0:
+        return None
+    flaking = _flaking(repeats).of(n)
+
+    def is_seen(change: float) -> bool:
+        # Of items that became bad for good, beside those that flake: the widest way in which so much can change.
+        worse = Side(total=flaking.worse.total + n * change, squares=flaking.worse.squares + n * change)
+        seen = Changes(n=n, worse=worse, better=flaking.better).shifted(-power_z)
+        return seen.ends(tail)[0] > margin
+
+    return next((change for step in range(1, 1_000) if is_seen(change := step * _STEP)), None)
+
+
+def items_needed(pairs: Sequence[Pair], margin: float, tail: float) -> int | None:
+    """Items with which the difference would be decided, if the next ones go as these; None where no number would do."""
+    known = known_differences(pairs)
+    if not known:
+        return None
+    found = changes(known)
+
+    def decides(n: int) -> bool:
+        low, high = found.of(n).ends(tail)
+        return low > margin or high < margin
+
+    high = len(known)
+    while not decides(high):
+        if high >= MOST_ITEMS:
+            return None
+        high = min(MOST_ITEMS, 2 * high)
+    low = len(known)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decides(middle) else (middle + 1, high)
+    return high
+
+
+def repeats_needed(pairs: Sequence[Pair], margin: float, tail: float) -> int | None:
+    """Repeats with which the same items would decide, roughly; None where none would, or a single one tells nothing of it.
+
+    What differs from repeat to repeat shrinks with their number, and so do the changes that cancel out; what turned for
+    good does not.
+    """
+    known = [pair for pair in pairs if pair.difference is not None]
+    if not known or any(min(pair.baseline.number, pair.candidate.number) < _SEVERAL for pair in known):
+        return None
+    found = changes(known_differences(known))
+    squares = found.worse.squares + found.better.squares
+    if squares == 0:
+        return None
+    within = min(1.0, math.fsum(pair.baseline.within + pair.candidate.within for pair in known) / squares)
+    now = min(min(pair.baseline.number, pair.candidate.number) for pair in known)
+
+    def decides(repeats: int) -> bool:
+        left = 1 - within * (1 - now / repeats)
+        cancelled = min(found.worse.total, found.better.total) * (1 - math.sqrt(left))
+        low, high = Changes(
+            n=found.n, worse=_shrunk(found.worse, cancelled, left), better=_shrunk(found.better, cancelled, left)
+        ).ends(tail)
+        return low > margin or high < margin
+
+    return next((repeats for repeats in range(now + 1, MOST_REPEATS + 1) if decides(repeats)), None)
+
+
+def _shrunk(side: Side, cancelled: float, left: float) -> Side:
+    total = side.total - cancelled
+    return Side(total=total, squares=side.squares * left) if total > 0 else Side(total=0.0, squares=0.0)
