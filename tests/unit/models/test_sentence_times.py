@@ -11,9 +11,10 @@ from models.sentences import split_sentences
 
 CONTEXT_CHARACTERS = 2_000_000  # of all contexts of a submission: the default limit
 RESPONSE_CHARACTERS = 200_000
-# A twentieth of the largest is split in a twentieth of five seconds: far above what is measured, far below quadratic.
+# A twentieth of the largest is split in a twentieth of twelve seconds: far above what is measured, also beside other work
+# on a slow processor, and far below quadratic.
 PART = 20
-CONTEXT_S = RESPONSE_S = 5.0
+CONTEXT_S = RESPONSE_S = 12.0
 
 UNITS = [
     " " * 50 + "“" * 950,

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tests.servers import free_port
@@ -43,7 +43,8 @@ def answering(wait: Callable[[int], float]) -> Iterator[int]:
     listener = socket.create_server(("127.0.0.1", port))
 
     def run() -> None:
-        with listener.accept()[0] as connection:
+        # A generator whose patience is over closes its end while answers are under way.
+        with listener.accept()[0] as connection, suppress(ConnectionError):
             number = 0
             while connection.recv(65_536):
                 time.sleep(wait(number))
