@@ -5,6 +5,8 @@ from pathlib import Path
 
 from workers.bench.detection_report import detection_section
 from workers.bench.detection_results import DetectionResult
+from workers.bench.golden_report import golden_section
+from workers.bench.golden_results import GoldenSetsResult
 from workers.bench.results import BenchError, read_result
 from workers.bench.robustness_report import robustness_section
 from workers.bench.robustness_results import RobustnessResult
@@ -17,6 +19,7 @@ Written by the benches from their JSON files in `docs/accuracy/`. Do not edit: r
 ```
 assay bench accuracy --data DIR --json docs/accuracy/accuracy.json --doc docs/accuracy.md
 assay bench robustness --data DIR --json docs/accuracy/robustness.json --doc docs/accuracy.md
+assay bench golden --json docs/accuracy/golden.json --doc docs/accuracy.md
 ```
 """
 
@@ -24,6 +27,7 @@ assay bench robustness --data DIR --json docs/accuracy/robustness.json --doc doc
 SECTIONS: dict[str, Callable[[Path], str]] = {
     "accuracy.json": lambda path: detection_section(read_result(DetectionResult, path)),
     "robustness.json": lambda path: robustness_section(read_result(RobustnessResult, path)),
+    "golden.json": lambda path: golden_section(read_result(GoldenSetsResult, path)),
 }
 
 

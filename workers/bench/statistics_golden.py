@@ -6,7 +6,6 @@ from statistics import median
 import numpy as np
 from rich.console import Console
 
-from service.core.golden.compare import holm, sign_test
 from service.core.golden.gate import (
     ALPHA,
     Pair,
@@ -16,7 +15,8 @@ from service.core.golden.gate import (
     paired_difference,
     tail_of,
 )
-from service.core.golden.power import default_margin, items_needed
+from service.core.golden.power import APPLICATION_FLAKES, default_margin, items_needed
+from service.core.golden.significance import holm, sign_test
 from workers.bench.machine import describe_machine
 from workers.bench.statistics_golden_results import (
     CategoriesOutcome,
@@ -59,7 +59,7 @@ def bench_golden(plan: GoldenPlan, console: Console) -> GoldenResult:
     machine = describe_machine()
     random = np.random.default_rng(SEED)
     cells = [
-        GateCell(scene=scene, items=n, repeats=k, margin=default_margin([n], k))
+        GateCell(scene=scene, items=n, repeats=k, margin=default_margin([n], k, APPLICATION_FLAKES))
         for scene in SCENES
         for n in plan.sizes
         for k in REPEATS
@@ -114,7 +114,7 @@ def outcome(cell: GateCell, worlds: int, random: np.random.Generator) -> GateOut
 
 def needed(n: int, worlds: int, random: np.random.Generator) -> NeededItems:
     """First runs of n items that became 15 points worse; then second runs with as many items as the first asked for."""
-    scene, margin, tail = SCENES[-2], default_margin([n], 1), tail_of(1)
+    scene, margin, tail = SCENES[-2], default_margin([n], 1, APPLICATION_FLAKES), tail_of(1)
     asked = []
     decided = 0
     for _ in range(worlds):

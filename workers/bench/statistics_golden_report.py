@@ -17,7 +17,7 @@ def golden_document(result: GoldenResult) -> str:
         f"{worlds:,} worlds for each cell, seed {result.seed}. In each, a baseline and a candidate answer the same items; "
         f"{result.base_rate:.0%} are bad by both. *For good*: items turn in all repeats. *By chance*: each answer turns by "
         "itself. *Flakes*: answers differ by chance in both runs, in either direction. The margin is the shipped one of "
-        "that many items and repeats, and the gate is the code that runs.\n\n"
+        "an application over that many items and repeats, and the gate is the code that runs.\n\n"
         f"A verdict errs where it says `no worse` of what is worse by the margin or more, or `worse` of what is not: each "
         f"must happen in at most {result.alpha:.0%}. Of {worlds:,} worlds alone chance moves a share by {chance:.1f} points "
         "(two standard errors)."

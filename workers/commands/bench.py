@@ -169,6 +169,26 @@ def bench_robustness(
     _warn_if(quick, console)
 
 
+@bench_app.command("golden")
+def bench_golden(
+    *,
+    json: Output,
+    doc: Annotated[Path | None, typer.Option(help="Also write the document of all results beside the JSON.")] = None,
+    quick: Quick = False,
+) -> None:
+    """Measures the scorer on the golden sets, and what the gate says of what is broken on purpose; ten minutes."""
+    console = Console(highlight=False)
+    with explained():
+        golden, accuracy = _bench("golden"), _bench("accuracy")
+        plan = golden.QUICK if quick else golden.FULL
+        result = golden.bench_golden_sets(plan, scorer_config(read_settings()), console)
+        write_result(result, json)
+        if doc is not None:
+            doc.write_text(accuracy.document(json.parent), encoding="utf-8")
+    console.print(accuracy.golden_section(result), markup=False, soft_wrap=True)
+    _warn_if(quick, console)
+
+
 @bench_app.command("statistics")
 def bench_statistics(
     *,

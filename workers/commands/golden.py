@@ -7,19 +7,17 @@ import typer
 from rich.console import Console
 
 from service.core.errors import GoldenSetUnknownError, StartRefusedError
-from service.core.golden.compare import compare
-from service.core.golden.record import MAX_REPEATS, RunRecord
+from service.core.golden.record import MAX_REPEATS, RunRecord, TargetKind
 from service.core.golden.sets import GoldenSet, read_set
 from service.core.keys import DEFAULT_TENANT
 from workers.commands.entry import explained, logged_settings
 from workers.commands.golden_items import register
 from workers.commands.golden_outputs import Outputs, told_exit
-from workers.commands.golden_run import Asked, run_set
+from workers.commands.golden_run import Asked, compared_by_one, run_set
 from workers.commands.golden_target import Http
 from workers.golden.baselines import DEFAULT_NAME, FOLDER, baseline_file, find_run, read_file
-from workers.golden.report import make_report
 from workers.golden.running import write_record
-from workers.golden.target import SCORER
+from workers.golden.target import SCORER, kind_of
 
 golden_app = typer.Typer(no_args_is_help=True, help="Golden sets: is it worse than before, on the same items?")
 EXIT_INTERRUPTED = 130
@@ -132,16 +130,20 @@ def golden_compare(  # noqa: PLR0913 - one argument an option
     junit: Junit = None,
     html: Html = None,
     github: Github = False,
+    golden: Annotated[
+        str | None,
+        typer.Option(
+            "--set", help="The set, for its quarantine and floors.", show_default="of its name, if it is here"
+        ),
+    ] = None,
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Compares two runs over the same set, as `golden run --baseline` does. Exit status likewise."""
     with explained():
-        settings, folder = logged_settings(), FOLDER
-        baseline, candidate = (find_run(each, folder, "", settings, tenant) for each in (before, now))
-        quarantined = _quarantined(candidate)
-        report = make_report(
-            candidate, baseline, compare(baseline, candidate, margin=_share(margin), quarantined=quarantined)
-        )
+        settings = logged_settings()
+        allowed = _share(margin)
+        runs = [find_run(each, FOLDER, "", settings, tenant) for each in (before, now)]
+        report = compared_by_one(runs[0], runs[1], _set_of(golden, runs[1]), allowed, settings)
         verdict = Outputs(junit=junit, html=html, github=github).put(report, None)
     raise typer.Exit(told_exit([verdict]))
 
@@ -164,12 +166,23 @@ def golden_baseline(
                 "A baseline's name has letters, digits, _ . and - alone.", next_step="Correct --name."
             )
         set_name = read_set(golden).name
-        record = read_file(source or _record_path(None, set_name, target, None))
+        last = _record_path(None, set_name, target, None)
+        if source is None and not last.exists():
+            raise StartRefusedError(
+                f"There is no last run of the {kind_of(target)} over {set_name}: no {last}.",
+                next_step="Run it first, or name a run's file with --from.",
+            )
+        record = read_file(source or last)
         if record.set_name != set_name:
             raise StartRefusedError(
                 f"That run is of the set {record.set_name}.", next_step="Name that set, or another run."
             )
         path = baseline_file(folder, set_name, name)
+        if _kind_at(path) not in {None, record.kind}:
+            raise StartRefusedError(
+                f"{path} is not of the {record.kind}, which that run tested.",
+                next_step="Give --name, and the same name to `golden run --baseline`.",
+            )
         write_record(record, path)
     console = Console(highlight=False)
     console.print(f"{path} holds the run of {record.started_at:%Y-%m-%d %H:%M} UTC, {record.release or 'no release'}.")
@@ -200,15 +213,29 @@ def _read_all(names: list[str]) -> list[GoldenSet]:
 
 def _record_path(given: Path | None, set_name: str, target: str, part: str | None) -> Path:
     if given is None:
-        kind = "scorer" if target == SCORER else "application"
-        return Path(".assay") / "golden" / f"{set_name}.{kind}.json"
+        return Path(".assay") / "golden" / f"{set_name}.{kind_of(target)}.json"
     return given if part is None else given.with_name(f"{given.stem}.{part}{given.suffix}")
 
 
-def _quarantined(record: RunRecord) -> frozenset[str]:
-    """Of the shipped set or the folder of that name, where there is one."""
+def _kind_at(path: Path) -> TargetKind | None:
+    """Of the baseline there; None where there is none, or one that cannot be read: to accept another is its cure."""
     try:
-        golden = read_set(record.set_name)
+        return read_file(path).kind
+    except StartRefusedError:
+        return None
+
+
+def _set_of(name: str | None, record: RunRecord) -> GoldenSet | None:
+    """The set of a run: as named, else the shipped one or the folder of its name, where there is one."""
+    try:
+        golden = read_set(name or record.set_name)
     except (StartRefusedError, GoldenSetUnknownError):
-        return frozenset()
-    return golden.quarantine_on(record.started_at.date())
+        if name is not None:
+            raise
+        typer.echo(
+            f"assay: The set {record.set_name} is not here, so nothing is in quarantine. Name it by --set.", err=True
+        )
+        return None
+    if golden.name != record.set_name:
+        raise StartRefusedError(f"That run is of the set {record.set_name}.", next_step="Name that set.")
+    return golden

@@ -62,5 +62,10 @@ def _append(path: str | None, text: str) -> None:
     if not path:
         typer.echo(text)
         return
-    with Path(path).open("a", encoding="utf-8") as summary:
-        summary.write(text + "\n")
+    try:
+        with Path(path).open("a", encoding="utf-8") as summary:
+            summary.write(text + "\n")
+    except OSError as error:
+        raise StartRefusedError(
+            f"{SUMMARY} names {path}, which cannot be written: {error.strerror}.", next_step="Correct or unset it."
+        ) from None

@@ -2,7 +2,7 @@
 
 import contextlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from models.load import ScorerConfig, load_scorer
 from service.core.clock import utc_now
 from service.core.config import Settings
 from service.core.db import Database
+from service.core.errors import GoldenRunsDifferError
 from service.core.golden.compare import compare
+from service.core.golden.item import GoldenItem, item_digest
 from service.core.golden.record import RunRecord, TargetKind
 from service.core.golden.sets import GoldenSet
 from service.core.golden.summary import summarise
@@ -64,10 +66,12 @@ def run_set(asked: Asked, golden: GoldenSet, out: Path) -> Report:
         out=out,
         restart=asked.restart,
     )
-    baseline = _baseline(asked, golden)
-    told = outlook(plan.kind, plan.items, plan.repeats, asked.margin)
-    show_lines(console, f"{golden.name}: {len(plan.items)} items, {plan.repeats} times each, by {plan.target}.")
+    quarantined = golden.quarantine_on(utc_now().date())
+    baseline = _baseline(asked, plan)
+    show_lines(console, f"{golden.name}: {_number(plan.items, plan.repeats)}, by {plan.target}.")
     if baseline is not None:
+        held = _held(plan.items, baseline, quarantined)
+        told = outlook(plan.kind, held, min(plan.repeats, baseline.repeats), asked.margin)
         show_lines(console, *told.sentences())
     scorer = load_scorer(_config(asked.settings))
     with _bar(console) as bar:
@@ -76,18 +80,59 @@ def run_set(asked: Asked, golden: GoldenSet, out: Path) -> Report:
         _store(asked, golden, record, baseline, console)
     if baseline is not None and record.kind is TargetKind.APPLICATION:
         baseline = scored_again(baseline, scorer)
-    quarantined = golden.quarantine_on(utc_now().date())
-    comparison = None if baseline is None else compare(baseline, record, margin=asked.margin, quarantined=quarantined)
-    return make_report(record, baseline, comparison, floors_missed=floors_missed(golden, record))
+    return _report(baseline, record, golden, asked.margin, quarantined)
 
 
-def _baseline(asked: Asked, golden: GoldenSet) -> RunRecord | None:
+def compared_by_one(
+    baseline: RunRecord, candidate: RunRecord, golden: GoldenSet | None, margin: float | None, settings: Settings
+) -> Report:
+    """Two runs that are there; answers of an application that two scorers saw are scored by the one of the settings."""
+    one = baseline.fingerprint == candidate.fingerprint is not None
+    if not one and baseline.kind is candidate.kind is TargetKind.APPLICATION:
+        scorer = load_scorer(_config(settings))
+        baseline, candidate = scored_again(baseline, scorer), scored_again(candidate, scorer)
+    quarantined = frozenset() if golden is None else golden.quarantine_on(candidate.started_at.date())
+    return _report(baseline, candidate, golden, margin, quarantined)
+
+
+def _report(
+    baseline: RunRecord | None,
+    record: RunRecord,
+    golden: GoldenSet | None,
+    margin: float | None,
+    quarantined: Collection[str],
+) -> Report:
+    comparison = None if baseline is None else compare(baseline, record, margin=margin, quarantined=quarantined)
+    missed = () if golden is None else floors_missed(golden, record, quarantined)
+    return make_report(record, baseline, comparison, floors_missed=missed)
+
+
+def _baseline(asked: Asked, plan: Plan) -> RunRecord | None:
     """The one that was named, else `main` where it is there: a gate that is set up is not passed by without a word."""
+    name = plan.golden.name
     if asked.baseline == NO_BASELINE:
         return None
-    if asked.baseline is None and not baseline_file(asked.folder, golden.name, DEFAULT_NAME).is_file():
+    if asked.baseline is None and not baseline_file(asked.folder, name, DEFAULT_NAME).is_file():
         return None
-    return find_run(asked.baseline or DEFAULT_NAME, asked.folder, golden.name, asked.settings, asked.tenant)
+    found = find_run(asked.baseline or DEFAULT_NAME, asked.folder, name, asked.settings, asked.tenant)
+    if (found.kind, found.set_name) != (plan.kind, name):  # said before the run, which may take hours
+        raise GoldenRunsDifferError(
+            f"The baseline {asked.baseline or DEFAULT_NAME} is of the {found.kind}, over the set {found.set_name}; "
+            f"this run is of the {plan.kind}, over {name}.",
+            next_step="Name another with --baseline, or --baseline none.",
+        )
+    return found
+
+
+def _held(items: Collection[GoldenItem], baseline: RunRecord, quarantined: Collection[str]) -> list[GoldenItem]:
+    """The items that will be compared."""
+    before = {each.item.id: each.digest for each in baseline.items}
+    return [item for item in items if item.id not in quarantined and before.get(item.id) == item_digest(item)]
+
+
+def _number(items: Collection[GoldenItem], repeats: int) -> str:
+    each = "once" if repeats == 1 else f"{repeats} times"
+    return f"{len(items):,} item{'' if len(items) == 1 else 's'}, {each} each"
 
 
 def _config(settings: Settings) -> ScorerConfig:
@@ -95,12 +140,15 @@ def _config(settings: Settings) -> ScorerConfig:
     return replace(scorer_config(settings), cache=0)
 
 
-def floors_missed(golden: GoldenSet, record: RunRecord) -> tuple[str, ...]:
-    """What of floors.toml a scorer's run does not reach, a sentence each."""
+def floors_missed(golden: GoldenSet, record: RunRecord, quarantined: Collection[str]) -> tuple[str, ...]:
+    """What of floors.toml a scorer's run does not reach, a sentence each; what could not be scored is not reached."""
     floor = golden.floors.get(record.fingerprint or "") if record.kind is TargetKind.SCORER else None
     if floor is None:
         return ()
-    rates = {each.name.value: each.rate for each in summarise(record).endpoints}
+    counted = tuple(each for each in record.items if each.item.id not in quarantined)
+    rates = {
+        each.name.value: each.bound_high for each in summarise(record.model_copy(update={"items": counted})).endpoints
+    }
     wanted = (
         ("missed", floor.found, "hallucinated items are flagged"),
         ("false_alarms", floor.passed, "supported items pass"),

@@ -1,6 +1,7 @@
 """The options that say how `assay golden run` reaches an application."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from workers.golden.target import SCORER, Application, HttpApplication, load_fun
 from workers.golden.template import Template, chat_template, plain_template, read_template
 
 CHAT = "/chat/completions"
+_NAME, _VALUE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"), re.compile(r"[ -~\t]*")  # RFC 9110, but for obsolete bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,10 +29,11 @@ class Http:
 
 def application_of(target: str, http: Http) -> Application | None:
     """What is to be asked; None: the scorer is tested. Raises StartRefusedError."""
+    if http.temperature is not None and http.chat is None:
+        raise StartRefusedError("--temperature is of --chat.", next_step="Put it into the --template, or leave it out.")
     if target.startswith(("http://", "https://")):
-        url = target.rstrip("/") + CHAT if http.chat is not None and not target.endswith(CHAT) else target
         return HttpApplication(
-            url=url,
+            url=target if http.chat is None else _chat_url(target),
             template=_template(http),
             headers=_headers(http.headers),
             timeout_s=http.timeout_s,
@@ -47,6 +50,12 @@ def application_of(target: str, http: Http) -> Application | None:
             f"{target[:100]!r} is no target.", next_step="Give --target scorer, a URL, or MODULE:FUNCTION."
         )
     return load_function(target, http.timeout_s)
+
+
+def _chat_url(target: str) -> str:
+    """With the path of chat completions, before the query if there is one."""
+    place, mark, query = target.partition("?")
+    return place.rstrip("/").removesuffix(CHAT) + CHAT + mark + query
 
 
 def _template(http: Http) -> Template:
@@ -86,5 +95,11 @@ def _headers(given: tuple[str, ...]) -> Mapping[str, str]:
             raise StartRefusedError(
                 f"There is no environment variable {variable[:100]}, which --header names.", next_step="Set it."
             )
-        headers[name.strip()] = value.strip()
+        # Refused here: the client's own words for it would be those of a connection that was lost.
+        if _NAME.fullmatch(name.strip()) is None or _VALUE.fullmatch(value.strip()) is None:
+            raise StartRefusedError(
+                f"--header {name[:50]!r}: its name or what {variable[:100]} holds cannot stand in a header.",
+                next_step="Use visible ASCII characters, on one line.",
+            )
+        headers[name.strip().lower()] = value.strip()  # so that one of ours is replaced, not sent beside it
     return headers

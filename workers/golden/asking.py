@@ -58,9 +58,14 @@ def _ask(application: Application, unit: Unit) -> Answered:
     started = time.monotonic()
     response, failed = None, None
     try:
-        response = application.answer(unit.item).replace("\0", "\ufffd")  # which no database takes
+        response = _storable(application.answer(unit.item))
     except NoAnswerError as error:
         failed = str(error)
     except Exception as error:  # noqa: BLE001 - a thread that dies would leave the run waiting
         failed = f"raised_{type(error).__name__}"
     return Answered(unit=unit, response=response, failed=failed, seconds=time.monotonic() - started)
+
+
+def _storable(text: str) -> str:
+    """Without what no file or database takes: U+0000, and halves of surrogate pairs, as of a text cut within an emoji."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -22,12 +22,15 @@ def baseline_file(folder: Path, set_name: str, name: str) -> Path:
 
 
 def find_run(text: str, folder: Path, set_name: str, settings: Settings, tenant: str) -> RunRecord:
-    """A run by a file, `run:ID` or the name of a baseline. Raises StartRefusedError, GoldenRunUnknownError."""
+    """A run by a file, `run:ID` or, of a set, the name of a baseline. Raises StartRefusedError, GoldenRunUnknownError."""
     if text.startswith(STORED):
         return _stored(text.removeprefix(STORED), settings, tenant)
-    for path in (Path(text), baseline_file(folder, set_name, text)):
+    paths = [baseline_file(folder, set_name, text)] if set_name else []  # a name means it, whatever else is called so
+    for path in (*paths, Path(text)):
         if path.is_file():
             return read_file(path)
+    if not set_name:
+        raise StartRefusedError(f"There is no file {text[:200]!r}.", next_step="Name the file of a run, or run:ID.")
     raise StartRefusedError(
         f"There is no baseline {text[:200]!r}: no such file, and no {baseline_file(folder, set_name, text)}.",
         next_step=f"Make one from a run that you accept: assay golden baseline {set_name} --name NAME.",
@@ -50,6 +53,9 @@ def read_file(path: Path) -> RunRecord:
 
 
 def _stored(run_id: str, settings: Settings, tenant: str) -> RunRecord:
+    file = sqlite_file(settings)
+    if file is not None and not file.exists():
+        raise StartRefusedError(f"There is no database {file}.", next_step="Correct ASSAY_DATABASE_URL.")
     database = Database(settings.database_url.get_secret_value())
     try:
         require_current(database)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.core.golden.compare import ENDPOINTS, endpoint_sizes
+from service.core.golden.compare import ENDPOINTS, FLAKES, endpoint_sizes
 from service.core.golden.item import GoldenItem
-from service.core.golden.power import FLAKES, default_margin, detectable
+from service.core.golden.power import default_margin, detectable
 from service.core.golden.record import TargetKind
 
 DEFAULT_REPEATS = {TargetKind.SCORER: 1, TargetKind.APPLICATION: 3}  # of each item, where nobody says otherwise
@@ -31,11 +31,16 @@ class Outlook:
 
     margin: float
     margin_given: bool
+    flakes: float  # share of answers that the margin expects to differ from run to run
     endpoints: tuple[Detectable, ...]
 
     def sentences(self) -> list[str]:
         """For a person who is about to wait for the run."""
-        by = "as given" if self.margin_given else f"from the set's size, for {FLAKES:.0%} of answers that flake"
+        by = (
+            "as given"
+            if self.margin_given
+            else f"from the set's size, for {100 * self.flakes:.3g}% of answers that flake"
+        )
         lines = [f"Margin: {100 * self.margin:.3g} points ({by}). What can be told, in 80 of 100 runs:"]
         for each in self.endpoints:
             what, wrong = NAMES[each.name]
@@ -51,13 +56,14 @@ class Outlook:
 def outlook(kind: TargetKind, items: Sequence[GoldenItem], repeats: int, margin: float | None) -> Outlook:
     """What can be told of these items, so often repeated."""
     sizes = endpoint_sizes(kind, items)
-    allowed = default_margin(sizes, repeats) if margin is None else margin
+    allowed = default_margin(sizes, repeats, FLAKES[kind]) if margin is None else margin
     held = sum(size > 0 for size in sizes)
     return Outlook(
         margin=allowed,
         margin_given=margin is not None,
+        flakes=FLAKES[kind],
         endpoints=tuple(
-            Detectable(name=name.value, items=size, least=detectable(size, repeats, allowed, held))
+            Detectable(name=name.value, items=size, least=detectable(size, repeats, allowed, held, FLAKES[kind]))
             for name, size in zip(ENDPOINTS[kind], sizes, strict=True)
             if size
         ),

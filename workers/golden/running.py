@@ -92,7 +92,7 @@ def run(plan: Plan, scorer: Scorer, watcher: Watcher) -> RunRecord:
     items = plan.items
     found: dict[tuple[str, int], AnswerRecord] = {}
     answers = plan.out.with_name(plan.out.name + ANSWERS)
-    plan.out.parent.mkdir(parents=True, exist_ok=True)
+    _require_writable(plan.out)
     started = utc_now()
 
     def keep(line: bytes) -> None:
@@ -117,6 +117,18 @@ def run(plan: Plan, scorer: Scorer, watcher: Watcher) -> RunRecord:
         output.complete()
     answers.unlink(missing_ok=True)
     return record
+
+
+def _require_writable(path: Path) -> None:
+    """Before anything is asked: what a run found must not be lost at its end, and no device becomes a file."""
+    if path.exists() and not path.is_file():
+        raise StartRefusedError(f"{path} is no file.", next_step="Give another --json.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartRefusedError(
+            f"{path.parent} cannot be made: {error.strerror}.", next_step="Give another --json."
+        ) from None
 
 
 def _made(plan: Plan, items: Sequence[GoldenItem], scorer: Scorer) -> Made:

@@ -37,8 +37,14 @@ def answer_record(outcome: Outcome) -> AnswerRecord:
             return AnswerRecord(state=AnswerState.UNSCORED, reason=outcome.reason.value)
 
 
+NOT_KEPT = "response_not_kept"  # by a database that was told to keep no texts
+
+
 def scored_again(record: RunRecord, scorer: Scorer) -> RunRecord:
-    """An application's run as this scorer sees it: the same responses, which a comparison needs one scorer for."""
+    """An application's run as this scorer sees it: the same responses, which a comparison needs one scorer for.
+
+    What another scorer said of a response that was not kept counts for nothing: it becomes unknown.
+    """
     if record.fingerprint == scorer.fingerprint:
         return record
     places = [
@@ -53,13 +59,16 @@ def scored_again(record: RunRecord, scorer: Scorer) -> RunRecord:
         ItemRecord(
             item=each.item,
             digest=each.digest,
-            answers=tuple(
-                answer
-                if (place, number) not in found
-                else found[place, number].model_copy(update={"response": answer.response, "seconds": answer.seconds})
-                for number, answer in enumerate(each.answers)
-            ),
+            answers=tuple(_instead(answer, found.get((place, number))) for number, answer in enumerate(each.answers)),
         )
         for place, each in enumerate(record.items)
     )
     return record.model_copy(update={"items": items, "fingerprint": scorer.fingerprint})
+
+
+def _instead(before: AnswerRecord, now: AnswerRecord | None) -> AnswerRecord:
+    if now is not None:
+        return now.model_copy(update={"response": before.response, "seconds": before.seconds})
+    if before.state in {AnswerState.PENDING, AnswerState.FAILED}:
+        return before
+    return AnswerRecord(state=AnswerState.UNSCORED, reason=NOT_KEPT, seconds=before.seconds)

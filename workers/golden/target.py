@@ -1,11 +1,14 @@
 """What a golden run tests, as a person names it: the scorer, a URL, or a Python function."""
 
 import asyncio
+import functools
+import hashlib
 import importlib
 import inspect
 import json
 import queue
 import random
+import ssl
 import sys
 import threading
 import time
@@ -75,8 +78,9 @@ class HttpApplication:
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """URL and template."""
-        return {"url": self.name, "body": self.template.body, "response": list(self.template.response)}
+        """URL and template; of the query, which may hold a key, a digest."""
+        query = hashlib.sha256(self.url.partition("?")[2].encode()).hexdigest()
+        return {"url": self.name, "query": query, "body": self.template.body, "response": list(self.template.response)}
 
     def answer(self, item: GoldenItem) -> str:
         """Asks, again where it may help. Raises NoAnswerError."""
@@ -99,7 +103,7 @@ class HttpApplication:
         try:
             async with (
                 asyncio.timeout(self.timeout_s),
-                httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=None) as client,  # noqa: S113 - above
+                httpx.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=None) as client,  # noqa: S113 - above
                 client.stream("POST", self.url, content=body, headers=headers) as response,
             ):
                 _require_answered(response)
@@ -112,6 +116,12 @@ class HttpApplication:
             raise _PassingError("connection_lost") from None
         except (ValueError, RecursionError):
             raise NoAnswerError("answer_is_not_json") from None
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Once: it takes longer than a request. SSL_CERT_FILE names other authorities."""
+    return httpx.create_ssl_context()
 
 
 class _PassingError(Exception):
@@ -141,6 +151,34 @@ async def _read(response: httpx.Response) -> bytes:
     return b"".join(parts)
 
 
+class _Loop:
+    """One event loop for all calls: a client that a coroutine function keeps belongs to the loop of its first call."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def awaited(self, answer: Awaitable[Any], timeout_s: float) -> Any:
+        """What comes of it; from any thread."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="application-loop", daemon=True).start()
+        return asyncio.run_coroutine_threadsafe(_awaited(answer, timeout_s), self._loop).result()
+
+
+async def _awaited(answer: Awaitable[Any], timeout_s: float) -> Any:
+    try:
+        async with asyncio.timeout(timeout_s) as limit:
+            return await answer
+    except TimeoutError:
+        if limit.expired():
+            raise NoAnswerError("timed_out") from None
+        raise
+    except (SystemExit, KeyboardInterrupt) as error:  # which would end the loop of all other calls
+        raise NoAnswerError(f"raised_{type(error).__name__}") from None
+
+
 Answering = Callable[[str, list[str]], Any]
 
 
@@ -151,6 +189,7 @@ class FunctionApplication:
     name: str
     function: Answering
     timeout_s: float = 60.0
+    loop: _Loop = field(default_factory=_Loop, repr=False)
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -164,7 +203,9 @@ class FunctionApplication:
         def call() -> None:
             try:
                 answers.put(self._call(item))
-            except Exception as error:  # noqa: BLE001 - whatever the user's own function raises is its answer
+            except NoAnswerError as error:
+                answers.put(error)
+            except BaseException as error:  # noqa: BLE001 - whatever the user's own function raises is its answer
                 answers.put(NoAnswerError(f"raised_{type(error).__name__}"))
 
         threading.Thread(target=call, name="application", daemon=True).start()
@@ -181,11 +222,7 @@ class FunctionApplication:
 
     def _call(self, item: GoldenItem) -> Any:
         answer = self.function(item.question or "", [context.text for context in item.contexts])
-        return asyncio.run(_awaited(answer)) if inspect.isawaitable(answer) else answer
-
-
-async def _awaited(answer: Awaitable[Any]) -> Any:
-    return await answer
+        return self.loop.awaited(answer, self.timeout_s) if inspect.isawaitable(answer) else answer
 
 
 def load_function(target: str, timeout_s: float) -> FunctionApplication:
@@ -198,7 +235,7 @@ def load_function(target: str, timeout_s: float) -> FunctionApplication:
         found: Any = importlib.import_module(module_name)
         for part in name.split("."):
             found = getattr(found, part)
-    except Exception as error:  # noqa: BLE001 - whatever the user's own module raises
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's own module raises
         raise StartRefusedError(
             f"{target} cannot be loaded: {type(error).__name__}: {error}.",
             next_step="Name it MODULE:FUNCTION, and start where Python finds the module.",

@@ -1,7 +1,7 @@
 """The template of an HTTP target: what is sent for an item, and where in the answer its response is. Pure."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,12 +56,12 @@ def read_template(text: str, response: str) -> Template:
     """A template as it is given on the command line. Raises StartRefusedError."""
     try:
         body = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StartRefusedError(
             f"The request template is not JSON: {error}.",
             next_step=f'Write one such as {{"input": "{QUESTION}", "passages": "{CONTEXTS}"}}.',
         ) from None
-    if QUESTION not in json.dumps(body):
+    if not any(QUESTION in each for each in _values(body)):
         raise StartRefusedError(f"The request template nowhere has {QUESTION}.", next_step="Put it where it belongs.")
     return Template(body=body, response=path_of(response))
 
@@ -88,6 +88,15 @@ def chat_template(model: str, temperature: float | None) -> Template:
 def path_of(text: str) -> tuple[str, ...]:
     """`choices.0.message` as its parts."""
     return tuple(part for part in text.split(".") if part)
+
+
+def _values(value: Any) -> Iterator[str]:
+    """All texts that are filled in; names of fields are not."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _values(each)
 
 
 def _filled(value: Any, given: Mapping[str, str | Sequence[str]]) -> Any:

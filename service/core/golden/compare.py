@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from service.core.errors import GoldenRunsDifferError
@@ -29,13 +29,21 @@ from service.core.golden.gate import (
     together,
 )
 from service.core.golden.item import GoldenItem
-from service.core.golden.power import default_margin, items_needed, repeats_needed
+from service.core.golden.power import (
+    APPLICATION_FLAKES,
+    SCORER_FLAKES,
+    default_margin,
+    items_needed,
+    repeats_needed,
+)
 from service.core.golden.record import AnswerRecord, ItemRecord, RunRecord, TargetKind
+from service.core.golden.significance import holm, sign_test
 
 ENDPOINTS = {
     TargetKind.SCORER: (Endpoint.MISSED, Endpoint.FALSE_ALARMS),
     TargetKind.APPLICATION: (Endpoint.MADE_UP,),
 }
+FLAKES = {TargetKind.SCORER: SCORER_FLAKES, TargetKind.APPLICATION: APPLICATION_FLAKES}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +101,8 @@ def compare(
     endpoints = ENDPOINTS[kind]
     held = {name: [each.pair for each in both if each.endpoint is name] for name in endpoints}
     repeats = min(baseline.repeats, candidate.repeats)
-    allowed = default_margin([len(pairs) for pairs in held.values()], repeats) if margin is None else margin
+    sizes = [len(pairs) for pairs in held.values()]
+    allowed = default_margin(sizes, repeats, FLAKES[kind]) if margin is None else margin
     tail = tail_of(sum(bool(pairs) for pairs in held.values()))
     told = [_endpoint(name, pairs, allowed, tail) for name, pairs in held.items()]
     flakes = [pair.candidate.flake for pairs in held.values() for pair in pairs]
@@ -259,24 +268,6 @@ def _categories(both: Sequence[Both]) -> list[CategoryAnswer]:
         )
         for name, pairs in sorted(held.items())
     ]
-
-
-def sign_test(pairs: Sequence[Pair]) -> float:
-    """The exact one-sided sign test (McNemar's, for single repeats): the chance of so many worse among those that changed."""
-    worse = sum((pair.difference or 0.0) > 0 for pair in pairs)
-    changed = sum(bool(pair.difference) for pair in pairs)
-    ways: int = sum(math.comb(changed, k) for k in range(worse, changed + 1))
-    return ways / 2.0**changed
-
-
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Holm's (1979) adjusted values: those below alpha hold together, with at most alpha to be wrong in any."""
-    adjusted: dict[str, float] = {}
-    greatest = 0.0
-    for place, name in enumerate(sorted(p_values, key=lambda each: (p_values[each], each))):
-        greatest = max(greatest, min(1.0, p_values[name] * (len(p_values) - place)))
-        adjusted[name] = greatest
-    return adjusted
 
 
 def _notes(

@@ -6,7 +6,9 @@ from statistics import NormalDist
 
 from service.core.golden.gate import Changes, Pair, Side, changes, known_differences, tail_of
 
-FLAKES = 0.03  # share of answers that an unchanged target is expected to give differently from run to run
+# Share of answers that an unchanged target is expected to give differently from run to run. A scorer answers the same on one
+# processor; another kind rounds int8 products differently, which turns a flag that is close to the threshold.
+APPLICATION_FLAKES, SCORER_FLAKES = 0.03, 0.002
 LEAST_MARGIN, GREATEST_MARGIN = 0.01, 0.10
 POWER = 0.8
 MOST_ITEMS = 1_000_000
@@ -15,25 +17,26 @@ _STEP = 0.001  # that margins are rounded up to
 _SEVERAL = 2  # repeats from which on they tell how far an item differs from repeat to repeat
 
 
-def default_margin(sizes: Sequence[int], repeats: int) -> float:
-    """The least margin by which an unchanged target passes in 95 of 100 runs if FLAKES of its answers differ from run to run.
+def default_margin(sizes: Sequence[int], repeats: int, flakes: float) -> float:
+    """The least margin by which an unchanged target passes in 95 of 100 runs if so many of its answers flake.
 
     Args:
         sizes: items of each endpoint.
         repeats: of each item, in both runs.
+        flakes: share of answers that differ from run to run.
 
     Never over GREATEST_MARGIN: a set that cannot rule out a change by ten points cannot pass without being told to.
     """
     held = [n for n in sizes if n]
     tail, pass_z = tail_of(len(held)), NormalDist().inv_cdf(0.95 ** (1 / max(1, len(held))))
-    flaking = _flaking(repeats)
+    flaking = _flaking(repeats, flakes)
     needed = max((flaking.of(n).shifted(pass_z).ends(tail)[1] for n in held), default=1.0)
     return min(GREATEST_MARGIN, max(LEAST_MARGIN, math.ceil(needed / _STEP - 1e-9) * _STEP))
 
 
-def _flaking(repeats: int) -> Changes:
-    """What is expected of one item that has not changed, and differs from repeat to repeat with FLAKES."""
-    chances = [math.comb(repeats, k) * FLAKES**k * (1 - FLAKES) ** (repeats - k) for k in range(repeats + 1)]
+def _flaking(repeats: int, flakes: float) -> Changes:
+    """What is expected of one item that has not changed, and whose answers flake."""
+    chances = [math.comb(repeats, k) * flakes**k * (1 - flakes) ** (repeats - k) for k in range(repeats + 1)]
     sizes = [
         (before * now, (j - i) / repeats) for i, before in enumerate(chances) for j, now in enumerate(chances) if j > i
     ]
@@ -41,12 +44,12 @@ def _flaking(repeats: int) -> Changes:
     return Changes(n=1, worse=side, better=side)
 
 
-def detectable(n: int, repeats: int, margin: float, endpoints: int) -> float | None:
+def detectable(n: int, repeats: int, margin: float, endpoints: int, flakes: float) -> float | None:
     """The least change for the worse that is called so in 80 of 100 runs; None where none is, or there is no item."""
     tail, power_z = tail_of(endpoints), NormalDist().inv_cdf(POWER)
     if n == 0:
         return None
-    flaking = _flaking(repeats).of(n)
+    flaking = _flaking(repeats, flakes).of(n)
 
     def is_seen(change: float) -> bool:
         # Of items that became bad for good, beside those that flake: the widest way in which so much can change.

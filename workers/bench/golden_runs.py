@@ -1,0 +1,118 @@
+"""Seeded runs of the golden-set gate: sets drawn anew of the items of one set, answers that flake, and what the gate says."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+from statistics import fmean, median
+
+from service.core.golden.compare import compare
+from service.core.golden.comparison_schemas import ComparisonAnswer, EndpointAnswer
+from service.core.golden.gate import Verdict, together
+from service.core.golden.item import GoldenItem
+from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, RunRecord, TargetKind
+from workers.bench.golden_results import EndpointMeans, GateRuns
+
+Flags = Mapping[str, Sequence[bool]]  # of an item: whether each of its answers is flagged
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """Items that were drawn from a set with replacement, the two versions of a pair together."""
+
+    items: tuple[GoldenItem, ...]  # with ids of their own
+    of: Mapping[str, str]  # the id of each in the set
+
+
+def draw(items: Sequence[GoldenItem], random: Random, pairs: int | None = None) -> Drawn:
+    """So many pairs, as many as there are if no number is given."""
+    held: dict[str, list[GoldenItem]] = {}
+    for item in items:
+        held.setdefault(item.pair or item.id, []).append(item)
+    groups = list(held.values())
+    made, of = [], {}
+    for number in range(len(groups) if pairs is None else pairs):
+        for item in random.choice(groups):
+            name = f"{item.id}.{number}"
+            made.append(item.model_copy(update={"id": name}))
+            of[name] = item.id
+    return Drawn(items=tuple(made), of=of)
+
+
+def flaked(flags: Flags, share: float, random: Random) -> Flags:
+    """The same, with that share of the answers turned by chance."""
+    return {name: [flag != (random.random() < share) for flag in answers] for name, answers in flags.items()}
+
+
+def record(kind: TargetKind, name: str, items: Sequence[GoldenItem], flags: Flags) -> RunRecord:
+    """A run over these items in which answers were flagged so."""
+    now = datetime.now(UTC)
+    return RunRecord(
+        id=name,
+        set_name="drawn",
+        set_digest="",
+        kind=kind,
+        target="simulated",
+        fingerprint="simulated",
+        repeats=len(flags[items[0].id]),
+        started_at=now,
+        finished_at=now,
+        items=tuple(
+            ItemRecord(item=item, digest="", answers=tuple(_answer(flagged) for flagged in flags[item.id]))
+            for item in items
+        ),
+    )
+
+
+def _answer(flagged: bool) -> AnswerRecord:  # noqa: FBT001 - the value itself
+    return AnswerRecord(state=AnswerState.SCORED, score=float(flagged), flagged=flagged, threshold=0.5)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One run over one set."""
+
+    name: str  # of the set
+    kind: TargetKind
+    drawn: Drawn
+    before: Flags
+    now: Flags
+
+    def compared(self) -> ComparisonAnswer:
+        """By the gate as it is shipped."""
+        return compare(
+            record(self.kind, "baseline", self.drawn.items, self.before),
+            record(self.kind, "candidate", self.drawn.items, self.now),
+        )
+
+
+def tally(what: str, over: str, right: str, runs: Sequence[Sequence[Run]]) -> GateRuns:
+    """What came of many runs, each over one or several sets, as `assay golden run` says of them together."""
+    compared = [[(each.name, each.compared()) for each in run] for run in runs]
+    verdicts = [together([answer.verdict for _, answer in run]) for run in compared]
+    held: dict[str, list[tuple[EndpointAnswer, float]]] = defaultdict(list)
+    for run in compared:
+        for name, answer in run:
+            for endpoint in answer.endpoints:
+                held[f"{name}: {endpoint.name.value}"].append((endpoint, answer.margin))
+    return GateRuns(
+        what=what,
+        over=over,
+        right=right,
+        runs=len(runs),
+        worse=verdicts.count(Verdict.WORSE),
+        no_worse=verdicts.count(Verdict.NO_WORSE),
+        means=tuple(_means(name, found) for name, found in held.items()),
+    )
+
+
+def _means(name: str, found: Sequence[tuple[EndpointAnswer, float]]) -> EndpointMeans:
+    needed = [each.items_needed for each, _ in found if each.items_needed is not None]
+    return EndpointMeans(
+        name=name,
+        baseline=fmean(each.baseline or 0.0 for each, _ in found),
+        candidate=fmean(each.candidate or 0.0 for each, _ in found),
+        margin=fmean(margin for _, margin in found),
+        needed=int(median(needed)) if needed else None,
+    )
