@@ -7,6 +7,7 @@ from workers.bench.golden_results import CategoryFigures, EndpointMeans, GateRun
 from workers.bench.markdown import section, table
 
 AIM = 0.95
+VERDICTS = ("right", "runs right", "worse", "no worse", "cannot tell")
 
 
 def golden_section(result: GoldenSetsResult) -> str:
@@ -21,8 +22,9 @@ def golden_section(result: GoldenSetsResult) -> str:
         _sets(result),
         *(_categories(each) for each in result.sets if each.name == "core"),
         "### What the gate says\n",
-        _broken(result),
+        _scorers(result),
         _applications(result),
+        _probes(result),
     ]
     return section("Golden sets", result.machine, text, "\n".join(parts))
 
@@ -78,56 +80,66 @@ def _category(found: CategoryFigures) -> Sequence[str]:
     ]
 
 
-def _broken(result: GoldenSetsResult) -> str:
-    runs = result.broken[0].runs
+def _scorers(result: GoldenSetsResult) -> str:
+    runs = result.scorers[0].scenes[0].runs
     rows = [
-        [each.what, each.over, each.right, *_verdicts(each), "; ".join(_mean(mean) for mean in each.means)]
-        for each in result.broken
+        [sight.name, each.what, each.right, *_verdicts(each), *(_mean(mean) for mean in each.means)]
+        for sight in result.scorers
+        for each in sight.scenes
     ]
+    margin = 100 * result.scorers[0].scenes[0].margin
     return (
-        f"**A scorer**, {runs} seeded runs each: the pairs of a set drawn anew with replacement, one repeat, the shipped margin. "
-        "In the first two rows of sets nothing is wrong; in the others the scorer is broken as said. Rates are baseline > "
-        "candidate, means of all runs.\n\n"
-        + table(["what changed", "sets", "right", "runs right", "worse", "no worse", "cannot tell", "rates"], rows)
+        f"**A scorer** over `core`, {runs} seeded runs each: pairs drawn anew with replacement, one repeat, the shipped "
+        f"margin of {margin:.3g} points. Shares are baseline > candidate, means of all runs.\n\n"
+        + table(["threshold", "what changed", *VERDICTS, "missed", "false alarms"], rows)
     )
 
 
 def _applications(result: GoldenSetsResult) -> str:
-    runs = result.applications[0].runs
+    runs = result.applications[0].scenes[0].runs
     rows = [
-        [each.over, each.what, each.right, *_verdicts(each), _flagged(each.means[0]), str(each.means[0].needed or "")]
-        for each in result.applications
+        [
+            sight.name,
+            *(_right(each) for each in sight.scenes),
+            _mean(sight.scenes[2].means[0]),
+            str(sight.scenes[-1].means[0].needed or "none"),
+        ]
+        for sight in result.applications
     ]
+    header = [
+        "seen by, made up",
+        *(f"{each.what}, {each.items} questions: {each.right}" for each in result.applications[0].scenes),
+        "flagged",
+        "items asked for",
+    ]
+    margins = [100 * each.margin for each in result.applications[0].scenes]
     return (
-        f"**An application** that makes something up in {result.invents:.0%} of its answers, unchanged or in "
-        f"{100 * result.more:.0f} points more, {runs} seeded runs each: questions of `core` drawn anew, every answer by chance "
-        "the supported response or one that makes something up. What a scorer cannot see no gate can tell; so the same worlds "
-        "are shown by labels alone, and by the shipped scorer.\n\n"
-        + table(
-            [
-                "who looks, at what",
-                "what changed",
-                "right",
-                "runs right",
-                "worse",
-                "no worse",
-                "cannot tell",
-                "flagged, margin",
-                "items asked for, median",
-            ],
-            rows,
-        )
+        f"**An application** over the questions of `core`, each asked {result.applications[0].scenes[0].repeats} times, {runs} "
+        f"seeded runs each. Before, it makes something up in its answers to {result.invents:.0%} of the questions; flakes turn "
+        f"answers by chance; the worse one makes something up in {100 * result.more:.0f} points more of its answers, each by "
+        "chance. The table has the share of runs with the verdict that is right, at shipped margins of "
+        f"{margins[0]:.3g} points for 100 questions, {margins[3]:.3g} for 400 (those of `core`, drawn with replacement) and "
+        f"{margins[4]:.3g} for 20; what the 100 questions were flagged before and after; and how many items the runs with 20 "
+        "questions asked for (median). **What the scorer does not see no gate can tell**: the same worlds are shown by labels "
+        "alone, and by the shipped scorer.\n\n" + table(header, rows)
+    )
+
+
+def _probes(result: GoldenSetsResult) -> str:
+    rows = [[each.what, f"{each.right} of {each.of}"] for each in result.probes]
+    return "**The probes**, one pass at strict, as workers make it on a schedule:\n\n" + table(
+        ["what broke", "right"], rows
     )
 
 
 def _verdicts(found: GateRuns) -> Sequence[str]:
-    right = f"{found.share_right:.1%}" + ("" if found.share_right >= AIM else " (aim 95% missed)")
+    right = f"{found.share_right:.1%}" + ("" if found.share_right >= AIM else ", below 95%")
     return [right, *(f"{number / found.runs:.1%}" for number in (found.worse, found.no_worse, found.cannot_tell))]
 
 
+def _right(found: GateRuns) -> str:
+    return f"{found.share_right:.1%}" if found.share_right >= AIM else f"*{found.share_right:.1%}*"
+
+
 def _mean(mean: EndpointMeans) -> str:
-    return f"{mean.name} {mean.baseline:.0%} > {mean.candidate:.0%} (margin {100 * mean.margin:.3g})"
-
-
-def _flagged(mean: EndpointMeans) -> str:
-    return f"{mean.baseline:.1%} > {mean.candidate:.1%}, {100 * mean.margin:.3g}"
+    return f"{mean.baseline:.0%} > {mean.candidate:.0%}"

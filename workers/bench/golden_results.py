@@ -34,22 +34,23 @@ class SetFigures(Frozen):
 class EndpointMeans(Frozen):
     """One endpoint over many runs."""
 
-    name: str  # with its set
+    name: str
     baseline: float  # mean bad share
     candidate: float
-    margin: float
     needed: int | None  # items that runs without a decision ask for, median; None: none was named
 
 
 class GateRuns(Frozen):
     """What the gate said in many seeded runs of one scene."""
 
-    what: str  # was compared with the baseline
-    over: str  # which sets, how many items and repeats
+    what: str  # became of the target since the baseline
     right: str  # the verdict that is right
+    items: int
+    repeats: int
     runs: int
     worse: int
     no_worse: int
+    margin: float
     means: tuple[EndpointMeans, ...]
 
     @property
@@ -63,6 +64,21 @@ class GateRuns(Frozen):
         return {"worse": self.worse, "no worse": self.no_worse, "cannot tell": self.cannot_tell}[self.right] / self.runs
 
 
+class Sight(Frozen):
+    """Runs of one threshold, or of one way to look at an application's answers."""
+
+    name: str
+    scenes: tuple[GateRuns, ...]
+
+
+class ProbeFigures(Frozen):
+    """What one pass over the probes shows of a scorer."""
+
+    what: str
+    right: int
+    of: int
+
+
 class GoldenSetsResult(Frozen):
     """All of it."""
 
@@ -72,9 +88,9 @@ class GoldenSetsResult(Frozen):
     model: str
     strict: float
     balanced: float
-    flakes: float
-    more: float  # share of answers in which the worse application invents, beyond the baseline's
-    invents: float  # share in which the baseline does
+    invents: float  # share of questions to which the application makes something up, before
+    more: float  # share of answers by which the worse application does so more often
     sets: tuple[SetFigures, ...]
-    broken: tuple[GateRuns, ...]
-    applications: tuple[GateRuns, ...]
+    scorers: tuple[Sight, ...]
+    applications: tuple[Sight, ...]
+    probes: tuple[ProbeFigures, ...]

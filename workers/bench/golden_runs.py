@@ -1,6 +1,5 @@
 """Seeded runs of the golden-set gate: sets drawn anew of the items of one set, answers that flake, and what the gate says."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from statistics import fmean, median
 
 from service.core.golden.compare import compare
 from service.core.golden.comparison_schemas import ComparisonAnswer, EndpointAnswer
-from service.core.golden.gate import Verdict, together
+from service.core.golden.gate import Verdict
 from service.core.golden.item import GoldenItem
 from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, RunRecord, TargetKind
 from workers.bench.golden_results import EndpointMeans, GateRuns
@@ -23,6 +22,10 @@ class Drawn:
 
     items: tuple[GoldenItem, ...]  # with ids of their own
     of: Mapping[str, str]  # the id of each in the set
+
+    def own(self, flags: Flags) -> Flags:
+        """The flags of the drawn items."""
+        return {name: flags[original] for name, original in self.of.items()}
 
 
 def draw(items: Sequence[GoldenItem], random: Random, pairs: int | None = None) -> Drawn:
@@ -71,9 +74,8 @@ def _answer(flagged: bool) -> AnswerRecord:  # noqa: FBT001 - the value itself
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """One run over one set."""
+    """One run over drawn items, and its baseline."""
 
-    name: str  # of the set
     kind: TargetKind
     drawn: Drawn
     before: Flags
@@ -87,32 +89,29 @@ class Run:
         )
 
 
-def tally(what: str, over: str, right: str, runs: Sequence[Sequence[Run]]) -> GateRuns:
-    """What came of many runs, each over one or several sets, as `assay golden run` says of them together."""
-    compared = [[(each.name, each.compared()) for each in run] for run in runs]
-    verdicts = [together([answer.verdict for _, answer in run]) for run in compared]
-    held: dict[str, list[tuple[EndpointAnswer, float]]] = defaultdict(list)
-    for run in compared:
-        for name, answer in run:
-            for endpoint in answer.endpoints:
-                held[f"{name}: {endpoint.name.value}"].append((endpoint, answer.margin))
+def tally(what: str, right: str, runs: Sequence[Run]) -> GateRuns:
+    """What came of many runs."""
+    compared = [run.compared() for run in runs]
+    verdicts = [answer.verdict for answer in compared]
+    first = runs[0]
     return GateRuns(
         what=what,
-        over=over,
         right=right,
+        items=len(first.drawn.items),
+        repeats=len(next(iter(first.now.values()))),
         runs=len(runs),
         worse=verdicts.count(Verdict.WORSE),
         no_worse=verdicts.count(Verdict.NO_WORSE),
-        means=tuple(_means(name, found) for name, found in held.items()),
+        margin=fmean(answer.margin for answer in compared),
+        means=tuple(_means(each) for each in zip(*(answer.endpoints for answer in compared), strict=True)),
     )
 
 
-def _means(name: str, found: Sequence[tuple[EndpointAnswer, float]]) -> EndpointMeans:
-    needed = [each.items_needed for each, _ in found if each.items_needed is not None]
+def _means(found: Sequence[EndpointAnswer]) -> EndpointMeans:
+    needed = [each.items_needed for each in found if each.items_needed is not None]
     return EndpointMeans(
-        name=name,
-        baseline=fmean(each.baseline or 0.0 for each, _ in found),
-        candidate=fmean(each.candidate or 0.0 for each, _ in found),
-        margin=fmean(margin for _, margin in found),
+        name=found[0].name.value,
+        baseline=fmean(each.baseline or 0.0 for each in found),
+        candidate=fmean(each.candidate or 0.0 for each in found),
         needed=int(median(needed)) if needed else None,
     )

@@ -7,7 +7,7 @@ from statistics import NormalDist
 from service.core.golden.gate import Changes, Pair, Side, changes, known_differences, tail_of
 
 # Share of answers that an unchanged target is expected to give differently from run to run. A scorer answers the same on one
-# processor; another kind rounds int8 products differently, which turns a flag that is close to the threshold.
+# processor; another kind rounds int8 products differently, which may turn a flag that is close to the threshold.
 APPLICATION_FLAKES, SCORER_FLAKES = 0.03, 0.002
 LEAST_MARGIN, GREATEST_MARGIN = 0.01, 0.10
 POWER = 0.8
@@ -61,15 +61,15 @@ def detectable(n: int, repeats: int, margin: float, endpoints: int, flakes: floa
 
 
 def items_needed(pairs: Sequence[Pair], margin: float, tail: float) -> int | None:
-    """Items with which the difference would be decided, if the next ones go as these; None where no number would do."""
+    """Items with which 80 of 100 runs would decide, if the next ones go as these; None where no number would do."""
     known = known_differences(pairs)
     if not known:
         return None
-    found = changes(known)
+    found, power_z = changes(known), NormalDist().inv_cdf(POWER)
 
     def decides(n: int) -> bool:
-        low, high = found.of(n).ends(tail)
-        return low > margin or high < margin
+        now = found.of(n)
+        return now.shifted(-power_z).ends(tail)[0] > margin or now.shifted(power_z).ends(tail)[1] < margin
 
     high = len(known)
     while not decides(high):

@@ -69,7 +69,7 @@ class ItemRecord(_Part):
 
     item: GoldenItem
     digest: str
-    answers: tuple[AnswerRecord, ...]
+    answers: Annotated[tuple[AnswerRecord, ...], Field(min_length=1)]
 
 
 class RunRecord(_Part):

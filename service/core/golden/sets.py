@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from service.core.errors import GoldenSetUnknownError, StartRefusedError
 from service.core.golden.item import GoldenItem, ItemId
@@ -39,6 +39,16 @@ class Floor(BaseModel):
     passed: Annotated[float, Field(ge=0, le=1)]  # share of supported items that are not
 
 
+class _QuarantineFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    items: tuple[Quarantined, ...] = ()
+
+
+class _FloorsFile(RootModel[dict[str, Floor]]):
+    pass
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GoldenSet:
     """A set that was read."""
@@ -57,11 +67,17 @@ class GoldenSet:
 def read_set(name: str) -> GoldenSet:
     """The set of that name, or at that path. Raises GoldenSetUnknownError, or StartRefusedError for one that is not valid."""
     path = Path(name)
-    if name in SHIPPED and not path.exists():
-        return _read_folder(_shipped(name), name)
-    if path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:
+        raise StartRefusedError(
+            f"{name[:100]} cannot be read: {error.strerror}.", next_step="Check the path."
+        ) from None
+    if is_folder:
         return _read_folder(path, path.resolve().name)
-    if path.is_file():
+    if name in SHIPPED and not is_file:
+        return _read_folder(_shipped(name), name)
+    if is_file:
         return GoldenSet(name=path.stem, items=read_items(path), folder=None, floors={})
     raise GoldenSetUnknownError(
         f"There is no golden set {name[:100]!r}.",
@@ -116,7 +132,7 @@ def scan_items(path: Path) -> tuple[list[GoldenItem], list[str]]:
             first = error.errors(include_url=False, include_input=False)[0]
             field = ".".join(str(part) for part in first["loc"])
             problems.append(f"{path}, line {number}: {field or 'the line'}: {first['msg']}.")
-        except ValueError:
+        except (ValueError, RecursionError):
             problems.append(f"{path}, line {number}: not a JSON object.")
     return found, problems
 
@@ -135,16 +151,15 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def read_quarantine(path: Path) -> tuple[Quarantined, ...]:
     """What a quarantine.toml says; nothing where there is none. Raises StartRefusedError."""
-    document = _toml(path)
     try:
-        return tuple(Quarantined.model_validate(each) for each in document.get("items", []))
+        return _QuarantineFile.model_validate(_toml(path)).items
     except ValidationError as error:
         raise _invalid(path, error) from None
 
 
 def _read_floors(path: Path) -> dict[str, Floor]:
     try:
-        return {name: Floor.model_validate(table) for name, table in _toml(path).items()}
+        return _FloorsFile.model_validate(_toml(path)).root
     except ValidationError as error:
         raise _invalid(path, error) from None
 
@@ -154,7 +169,7 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StartRefusedError(f"{path} cannot be read: {error}.", next_step="Correct the file.") from None
 
 
