@@ -17,6 +17,7 @@ from service.core.errors import (
     OverloadedError,
     QueryInvalidError,
 )
+from service.core.golden.item import set_digest
 from service.core.golden.record import TargetKind
 from service.core.golden.run_payload import check_run
 from service.core.golden.run_schemas import (
@@ -26,7 +27,9 @@ from service.core.golden.run_schemas import (
     GoldenRunRemoved,
     GoldenRunsAnswer,
     GoldenRunSent,
+    GoldenSetAnswer,
 )
+from service.core.golden.sets import shipped_set
 from service.core.golden_answer import RunQuery, answer_run, answer_runs, state_of
 from service.core.keys import Scope
 from service.core.log import log
@@ -215,6 +218,23 @@ def delete_golden_run(request: Request, sidecar: SidecarDep, caller: AdminDep, r
     sidecar.database.fold_log()
     log.info("golden_run_removed", tenant=caller.tenant, answers=answers)
     return GoldenRunRemoved(id=run_id, answers=answers)
+
+
+@router.get(
+    "/golden-sets/{name}",
+    responses=READ_FAILURES | BAD_QUERY | {404: PROBLEM | {"description": "There is no such set."}},
+)
+def golden_set(request: Request, caller: ReadDep, name: str) -> GoldenSetAnswer:
+    """The items of a set that comes with Assay: what to ask an application."""
+    del caller
+    refuse_unknown(request, set())
+    golden = shipped_set(name)
+    return GoldenSetAnswer(
+        name=golden.name,
+        set_digest=set_digest(golden.items),
+        items=list(golden.items),
+        quarantined=sorted(golden.quarantine_on(utc_now().date())),
+    )
 
 
 def _known_text(run_id: str) -> str:

@@ -1,7 +1,10 @@
 """What a gate can tell: its default margin, the least change that it is likely to see, and what would decide it. Pure."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
 from statistics import NormalDist
 
 from service.core.golden.gate import Changes, Pair, Side, changes, known_differences, tail_of
@@ -11,9 +14,12 @@ from service.core.golden.gate import Changes, Pair, Side, changes, known_differe
 APPLICATION_FLAKES, SCORER_FLAKES = 0.03, 0.002
 LEAST_MARGIN, GREATEST_MARGIN = 0.01, 0.10
 POWER = 0.8
+PASSES = 0.95  # of runs of an unchanged target
 MOST_ITEMS = 1_000_000
 MOST_REPEATS = 50
 _STEP = 0.001  # that margins are rounded up to
+_FEW = 10.0  # expected events from which on their difference is taken for normal
+_NOTHING = 1e-6
 _SEVERAL = 2  # repeats from which on they tell how far an item differs from repeat to repeat
 
 
@@ -28,10 +34,44 @@ def default_margin(sizes: Sequence[int], repeats: int, flakes: float) -> float:
     Never over GREATEST_MARGIN: a set that cannot rule out a change by ten points cannot pass without being told to.
     """
     held = [n for n in sizes if n]
-    tail, pass_z = tail_of(len(held)), NormalDist().inv_cdf(0.95 ** (1 / max(1, len(held))))
+    tail, share = tail_of(len(held)), PASSES ** (1 / max(1, len(held)))
     flaking = _flaking(repeats, flakes)
-    needed = max((flaking.of(n).shifted(pass_z).ends(tail)[1] for n in held), default=1.0)
-    return min(GREATEST_MARGIN, max(LEAST_MARGIN, math.ceil(needed / _STEP - 1e-9) * _STEP))
+    needed = max((_passed_by(flaking.of(n), tail, share) for n in sorted(set(held))), default=1.0)
+    return min(GREATEST_MARGIN, max(LEAST_MARGIN, round(math.ceil(needed / _STEP - 1e-9) * _STEP, 3)))
+
+
+@lru_cache(maxsize=256)
+def _passed_by(expected: Changes, tail: float, share: float) -> float:
+    """The upper end that is not exceeded in that share of runs, where so many changes are expected.
+
+    Changes are taken for Poisson counts of events of one size. Where many are expected, their difference is normal.
+    """
+    size = expected.worse.squares / expected.worse.total if expected.worse.total else 0.0
+    events = expected.worse.total / size if size else 0.0
+    if events > _FEW:
+        return expected.shifted(NormalDist().inv_cdf(share)).ends(tail)[1]
+    counts = _poisson(events)
+    found = sorted(
+        (_counted(expected.n, size, worse, better).ends(tail)[1], p * q)
+        for worse, p in enumerate(counts)
+        for better, q in enumerate(counts)
+    )
+    ends = [end for end, _ in found]
+    return ends[min(bisect_left(list(accumulate(p for _, p in found)), share), len(ends) - 1)]
+
+
+def _poisson(mean: float) -> list[float]:
+    """Probabilities of 0, 1, 2 ..., up to where next to nothing is left."""
+    chances, left = [math.exp(-mean)], 1 - math.exp(-mean)
+    while left > _NOTHING:
+        chances.append(chances[-1] * mean / len(chances))
+        left -= chances[-1]
+    return chances
+
+
+def _counted(n: float, size: float, worse: int, better: int) -> Changes:
+    sides = [Side(total=count * size, squares=count * size**2) for count in (worse, better)]
+    return Changes(n=n, worse=sides[0], better=sides[1])
 
 
 def _flaking(repeats: int, flakes: float) -> Changes:

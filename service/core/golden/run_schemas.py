@@ -165,6 +165,15 @@ class GoldenRunAnswer(GoldenRunHead):
     notes: list[str]  # what a reader must know
 
 
+class GoldenSetAnswer(BaseModel):
+    """A set that comes with Assay."""
+
+    name: str
+    set_digest: str
+    items: list[GoldenItem]
+    quarantined: list[str]  # ids of items that count for nothing today
+
+
 class GoldenRunRemoved(BaseModel):
     """A run that is gone."""
 
