@@ -13,7 +13,7 @@ from service.core.keys import DEFAULT_TENANT
 from workers.commands.entry import explained, logged_settings
 from workers.commands.golden_items import register
 from workers.commands.golden_outputs import Outputs, told_exit
-from workers.commands.golden_run import Asked, compared_by_one, run_set
+from workers.commands.golden_run import Asked, compared_by_one, prepare, run_jobs
 from workers.commands.golden_target import Http
 from workers.golden.baselines import DEFAULT_NAME, FOLDER, baseline_file, find_run, read_file
 from workers.golden.running import write_record
@@ -92,7 +92,6 @@ def golden_run(  # noqa: PLR0913 - one argument an option
         timeout_s=timeout,
         attempts=attempts,
     )
-    verdicts = []
     try:
         with explained():
             asked = Asked(
@@ -111,10 +110,14 @@ def golden_run(  # noqa: PLR0913 - one argument an option
                 tenant=tenant,
             )
             outputs = Outputs(junit=junit, html=html, github=github)
-            for golden in _read_all(sets):
-                part = golden.name if len(sets) > 1 else None
-                report = run_set(asked, golden, _record_path(json, golden.name, target, part))
-                verdicts.append(outputs.put(report, part))
+            several = len(sets) > 1
+            jobs = [  # all before the first is run: a slip in the last must not cost the time of the others
+                prepare(asked, golden, _record_path(json, golden.name, target, golden.name if several else None))
+                for golden in _read_all(sets)
+            ]
+            verdicts = [
+                outputs.put(report, report.candidate.set_name if several else None) for report in run_jobs(asked, jobs)
+            ]
     except KeyboardInterrupt:
         typer.echo("assay: Interrupted. Whole answers are kept; the same command goes on from there.", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -204,7 +207,6 @@ def _share(points: float | None) -> float | None:
 
 
 def _read_all(names: list[str]) -> list[GoldenSet]:
-    """All before the first is run: a slip in the last must not cost the time of the others."""
     found = [read_set(name) for name in names]
     if len({golden.name for golden in found}) < len(found):
         raise StartRefusedError("Two of the sets have the same name.", next_step="Rename a folder, or run them apart.")

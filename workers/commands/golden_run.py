@@ -2,7 +2,7 @@
 
 import contextlib
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.load import ScorerConfig, load_scorer
+from models.types import Scorer
 from service.core.clock import utc_now
 from service.core.config import Settings
 from service.core.db import Database
@@ -26,7 +27,7 @@ from workers.commands.shown import show_lines
 from workers.golden.baselines import DEFAULT_NAME, baseline_file, database_is_there, find_run
 from workers.golden.outlook import DEFAULT_REPEATS, outlook
 from workers.golden.report import Report, make_report
-from workers.golden.running import Plan, run
+from workers.golden.running import Plan, require_writable, run
 from workers.golden.scoring_answers import scored_again
 from workers.golden.target import kind_of
 from workers.scorer import scorer_config
@@ -53,9 +54,17 @@ class Asked:
     tenant: str
 
 
-def run_set(asked: Asked, golden: GoldenSet, out: Path) -> Report:
-    """Runs a set and compares it; says meanwhile on standard error how it goes on. Raises StartRefusedError."""
-    console = Console(stderr=True, highlight=False)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One set that can be run, as far as can be told before."""
+
+    plan: Plan
+    items: Sequence[GoldenItem]  # the plan's
+    baseline: RunRecord | None
+
+
+def prepare(asked: Asked, golden: GoldenSet, out: Path) -> Job:
+    """What a set is to be run with; nothing is asked yet. Raises StartRefusedError, GoldenRunsDifferError."""
     plan = Plan(
         golden=golden,
         application=application_of(asked.target, asked.http),
@@ -66,16 +75,35 @@ def run_set(asked: Asked, golden: GoldenSet, out: Path) -> Report:
         out=out,
         restart=asked.restart,
     )
-    quarantined = golden.quarantine_on(utc_now().date())
-    baseline = _baseline(asked, plan)
-    show_lines(console, f"{golden.name}: {_number(plan.items, plan.repeats)}, by {plan.target}.")
+    job = Job(plan=plan, items=plan.items, baseline=_baseline(asked, plan))
+    require_writable(out)
+    return job
+
+
+def run_jobs(asked: Asked, jobs: Sequence[Job]) -> Iterator[Report]:
+    """Runs sets and compares them, in order; says meanwhile on standard error how it goes on. Raises StartRefusedError."""
+    console = Console(stderr=True, highlight=False)
+    scorer: Scorer | None = None
+    for job in jobs:
+        _announce(console, job, asked.margin)
+        scorer = scorer or load_scorer(_config(asked.settings))
+        yield _run(asked, job, scorer, console)
+
+
+def _announce(console: Console, job: Job, margin: float | None) -> None:
+    plan, baseline = job.plan, job.baseline
+    show_lines(console, f"{plan.golden.name}: {_number(job.items, plan.repeats)}, by {plan.target}.")
     if baseline is not None:
-        held = _held(plan.items, baseline, quarantined)
-        told = outlook(plan.kind, held, min(plan.repeats, baseline.repeats), asked.margin)
+        held = _held(job.items, baseline, plan.golden.quarantine_on(utc_now().date()))
+        told = outlook(plan.kind, held, min(plan.repeats, baseline.repeats), margin)
         show_lines(console, *told.sentences())
-    scorer = load_scorer(_config(asked.settings))
+
+
+def _run(asked: Asked, job: Job, scorer: Scorer, console: Console) -> Report:
+    golden, baseline = job.plan.golden, job.baseline
+    quarantined = golden.quarantine_on(utc_now().date())
     with _bar(console) as bar:
-        record = run(plan, scorer, bar)
+        record = run(job.plan, scorer, bar)
     if asked.store:
         _store(asked, golden, record, baseline, console)
     if baseline is not None and record.kind is TargetKind.APPLICATION:

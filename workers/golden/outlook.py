@@ -39,17 +39,17 @@ class Outlook:
         by = (
             "as given"
             if self.margin_given
-            else f"from the set's size, for {100 * self.flakes:.3g}% of answers that flake"
+            else f"derived from the set's size, for {100 * self.flakes:.3g}% of answers that flake"
         )
-        lines = [f"Margin: {100 * self.margin:.3g} points ({by}). What can be told, in 80 of 100 runs:"]
+        lines = [f"Margin: {100 * self.margin:.3g} points, {by}."]
         for each in self.endpoints:
             what, wrong = NAMES[each.name]
             told = (
-                "no change can be called worse"
+                "no change is likely to be called worse"
                 if each.least is None
-                else f"worse from {100 * each.least:.3g} points more on"
+                else f"{100 * each.least:.3g} points more that are {wrong} are called worse in 80 of 100 runs"
             )
-            lines.append(f"  {each.items} {what}, {wrong}: {told}.")
+            lines.append(f"Of {each.items} {what}, {told}.")
         return lines
 
 

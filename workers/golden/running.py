@@ -92,7 +92,7 @@ def run(plan: Plan, scorer: Scorer, watcher: Watcher) -> RunRecord:
     items = plan.items
     found: dict[tuple[str, int], AnswerRecord] = {}
     answers = plan.out.with_name(plan.out.name + ANSWERS)
-    _require_writable(plan.out)
+    require_writable(plan.out)
     started = utc_now()
 
     def keep(line: bytes) -> None:
@@ -119,8 +119,11 @@ def run(plan: Plan, scorer: Scorer, watcher: Watcher) -> RunRecord:
     return record
 
 
-def _require_writable(path: Path) -> None:
-    """Before anything is asked: what a run found must not be lost at its end, and no device becomes a file."""
+def require_writable(path: Path) -> None:
+    """Before anything is asked: what a run found must not be lost at its end, and no device becomes a file.
+
+    Makes the folder. Raises StartRefusedError.
+    """
     if path.exists() and not path.is_file():
         raise StartRefusedError(f"{path} is no file.", next_step="Give another --json.")
     try:

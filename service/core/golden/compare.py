@@ -286,5 +286,5 @@ def _notes(
     if declined.difference.ci_low > 0 and candidate.kind is TargetKind.APPLICATION:
         notes.append("The candidate declines to answer more often. What says nothing makes nothing up.")
     if baseline.repeats != candidate.repeats:
-        notes.append(f"The baseline has {baseline.repeats} repeats of an item, the candidate {candidate.repeats}.")
+        notes.append(f"Repeats of an item: {baseline.repeats} in the baseline, {candidate.repeats} in the candidate.")
     return notes

@@ -97,7 +97,8 @@ def detectable(n: int, repeats: int, margin: float, endpoints: int, flakes: floa
         seen = Changes(n=n, worse=worse, better=flaking.better).shifted(-power_z)
         return seen.ends(tail)[0] > margin
 
-    return next((change for step in range(1, 1_000) if is_seen(change := step * _STEP)), None)
+    step = bisect_left(range(1, round(1 / _STEP)), True, key=lambda step: is_seen(step * _STEP)) + 1  # noqa: FBT003
+    return round(step * _STEP, 3) if step * _STEP < 1 else None
 
 
 def items_needed(pairs: Sequence[Pair], margin: float, tail: float) -> int | None:
