@@ -1,80 +1,19 @@
-"""Golden runs over HTTP: an application asked the questions of a set, and what Assay says of its answers."""
+"""A golden set: an application asked its questions, or the scorer of an Assay tested on its responses."""
 
 import asyncio
 import inspect
-import json
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as LateError
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import httpx
+from assay_client.golden_run import GoldenError, GoldenRun, Place, run
+from assay_client.submission import sendable
 
 Answering = Callable[[str, list[str]], Any]
 DEFAULT_TIMEOUT_S = 600.0  # of a whole run, from the first question to the last score
-REQUEST_S = 60.0
-FIRST_REST_S, LONGEST_REST_S = 0.1, 2.0
-NO_BASELINE = "none"
-FINISHED = "finished"
-
-
-class GoldenError(Exception):
-    """Nothing can be said of the target: Assay is away, refuses, or does not answer in time. Its text says what to do."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """Where Assay is, and the key that it wants."""
-
-    url: str
-    api_key: str | None = field(default=None, repr=False)
-
-    def request(self, method: str, path: str, document: Any = None) -> Any:
-        """One request and its JSON answer. Raises GoldenError; its `status` is that of a refusal."""
-        headers = {} if self.api_key is None else {"authorization": f"Bearer {self.api_key}"}
-        try:
-            with httpx.Client(trust_env=False, timeout=REQUEST_S) as client:
-                answer = client.request(method, self.url.rstrip("/") + path, json=document, headers=headers)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise GoldenError(
-                f"Assay at {self._shown} cannot be reached ({type(error).__name__}). Start it (`assay up`), give its URL by "
-                "ASSAY_URL, or have it started: pytest --assay-start."
-            ) from None
-        if not answer.is_success:
-            raise RefusedError(answer.status_code, _problem(answer))
-        try:
-            return answer.json()
-        except ValueError:
-            raise GoldenError(f"What answers at {self._shown} is no Assay.") from None
-
-    @property
-    def _shown(self) -> str:
-        """Without what it holds of credentials."""
-        try:
-            return str(httpx.URL(self.url).copy_with(userinfo=b"", query=None))
-        except (httpx.InvalidURL, TypeError):
-            return "this URL"
-
-
-class RefusedError(GoldenError):
-    """Assay answered with an error."""
-
-    def __init__(self, status: int, problem: str) -> None:
-        super().__init__(problem)
-        self.status = status
-
-
-def _problem(answer: httpx.Response) -> str:
-    try:
-        document = answer.json()
-        parts = [document["detail"], document.get("next_step") or ""]
-        field_name = document.get("field")
-        return " ".join(part for part in ([f"{field_name}:"] if field_name else []) + parts if part)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return f"Assay answered with status {answer.status_code}."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,26 +26,6 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GoldenRun:
-    """A run that is scored."""
-
-    place: Place
-    document: Mapping[str, Any]  # the answer of GET /golden-runs/{id}, with its record
-
-    @property
-    def id(self) -> str:
-        """What later runs name as their baseline."""
-        return str(self.document["id"])
-
-    def against(self, baseline: str, margin: float | None) -> Mapping[str, Any]:
-        """The run beside another; `margin` as a share. Raises GoldenError."""
-        more = "" if margin is None else f"&margin={margin!r}"
-        path = f"/golden-runs/{quote(self.id, safe='')}?record=true&baseline={quote(baseline, safe='')}{more}"
-        found: Mapping[str, Any] = self.place.request("GET", path)
-        return found
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Golden:
     """A golden set, and where Assay is."""
 
@@ -114,6 +33,7 @@ class Golden:
     name: str
     items: Sequence[Mapping[str, Any]] = field(repr=False)
     shipped: bool  # Assay has the items
+    quarantined: Sequence[str] = ()  # ids of items that count for nothing today; of a shipped set Assay knows them
 
     @property
     def questions(self) -> list[Question]:
@@ -148,12 +68,13 @@ class Golden:
             git_commit: of the application.
             timeout: seconds until the last answer is scored.
 
-        An answer that raises is `failed`, a state that is never counted as good. Raises GoldenError.
+        An answer that raises is `failed`, a state that is never counted as good. Raises GoldenError; what the application
+        has begun by then is not interrupted.
         """
         deadline = time.monotonic() + timeout
+        self.place.request("GET", "/golden-runs?limit=1")  # an Assay that is away is known before anybody is asked
         asked = [question for question in self.questions for _ in range(repeats)]
-        with ThreadPoolExecutor(max_workers=max(1, parallel), thread_name_prefix="golden") as threads:
-            responses = list(threads.map(lambda question: _response(answer, question), asked))
+        responses = _responses(answer, asked, parallel, deadline)
         answers = [
             {"item": question.id, "responses": responses[at * repeats : (at + 1) * repeats]}
             for at, question in enumerate(self.questions)
@@ -177,58 +98,25 @@ class Golden:
     ) -> GoldenRun:
         named: dict[str, Any] = {"set": self.name, "id": run_id, "release": release, "git_commit": git_commit}
         if not self.shipped:
-            named["items"] = list(self.items)
+            named |= {"items": list(self.items), "quarantined": list(self.quarantined)}
         return run(
             self.place, {**sent, **{name: value for name, value in named.items() if value is not None}}, deadline
         )
 
 
-def run(place: Place, sent: Mapping[str, Any], deadline: float) -> GoldenRun:
-    """Sends a run and waits until all of it is scored. Raises GoldenError."""
-    accepted = place.request("POST", "/golden-runs", sent)
-    path = f"/golden-runs/{quote(accepted['id'], safe='')}"
-    rest_s = FIRST_REST_S
-    while True:
-        document = place.request("GET", path)
-        if document["state"] == FINISHED:
-            return GoldenRun(place=place, document=place.request("GET", f"{path}?record=true&baseline={NO_BASELINE}"))
-        if time.monotonic() > deadline:
-            pending = document["answers"].get("pending", 0)
-            raise GoldenError(
-                f"{pending} answers of the golden run {accepted['id']} are not scored in time. Is a worker running (`assay "
-                "doctor`)? Give a longer timeout, or wait and read the run."
-            )
-        time.sleep(min(rest_s, max(0.0, deadline - time.monotonic()) + FIRST_REST_S))
-        rest_s = min(LONGEST_REST_S, rest_s * 1.5)
-
-
-def read_golden(place: Place, name: str, folder: Path) -> Golden:
-    """The set at that path, from `folder` on, or the one of that name that comes with Assay. Raises GoldenError."""
-    path = folder / name
-    if path.is_dir():
-        return Golden(place=place, name=path.name, items=list(_lines(path / "items.jsonl")), shipped=False)
-    if path.is_file():
-        return Golden(place=place, name=path.stem, items=list(_lines(path)), shipped=False)
-    found = place.request("GET", f"/golden-sets/{quote(name, safe='')}")
-    return Golden(place=place, name=name, items=found["items"], shipped=True)
-
-
-def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+def _responses(answer: Answering, asked: Sequence[Question], parallel: int, deadline: float) -> list[dict[str, Any]]:
+    """What came of each question, in order. Raises GoldenError at the deadline."""
+    threads = ThreadPoolExecutor(max_workers=max(1, parallel), thread_name_prefix="golden")
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise GoldenError(f"{path} cannot be read: {error}.") from None
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                item = json.loads(line)
-            except ValueError:
-                item = None
-            if not isinstance(item, dict) or "id" not in item:
-                raise GoldenError(
-                    f"{path}, line {number}: not a JSON object with an id. `assay golden lint` says more."
-                )
-            yield item
+        waiting = [threads.submit(_response, answer, question) for question in asked]
+        return [each.result(max(0.0, deadline - time.monotonic())) for each in waiting]
+    except LateError:
+        late = sum(not each.done() for each in waiting)
+        raise GoldenError(
+            f"{late} of {len(asked)} questions are not answered in time. Give a longer timeout, or ask more at a time (parallel)."
+        ) from None
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _response(answer: Answering, asked: Question) -> dict[str, Any]:
@@ -242,7 +130,7 @@ def _response(answer: Answering, asked: Question) -> dict[str, Any]:
     seconds = time.monotonic() - started
     if not isinstance(text, str):
         return {"failed": f"gave_{type(text).__name__}"[:200], "seconds": seconds}
-    return {"text": text.encode("utf-8", "replace").decode().replace("\0", "\ufffd"), "seconds": seconds}
+    return {"text": sendable(text), "seconds": seconds}
 
 
 async def _awaited(given: Awaitable[Any]) -> Any:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from assay_client.golden import Golden, Place, read_golden
+from assay_client.golden import Golden
+from assay_client.golden_run import Place
+from assay_client.golden_set import read_golden
 from assay_client.starting import started
 from assay_client.testing import place_of_environment, where
 
@@ -58,6 +60,8 @@ def _provider(config: pytest.Config, stack: contextlib.ExitStack) -> Callable[[]
 
 def _place(config: pytest.Config, stack: contextlib.ExitStack) -> Place:
     if config.getoption("assay_start"):
+        if config.getoption("assay_url"):
+            raise pytest.UsageError("Give --assay-url or --assay-start, not both.")
         return stack.enter_context(started(config.rootpath / str(config.getini("assay_data"))))
     place = place_of_environment()
     url = config.getoption("assay_url") or config.getini("assay_url")

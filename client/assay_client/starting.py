@@ -1,7 +1,7 @@
 """Starting an Assay for a test session: embedded Redis, SQLite, sidecar and worker, on a free port of this machine."""
 
 import contextlib
-import importlib.util
+import importlib.metadata
 import os
 import shutil
 import signal
@@ -14,12 +14,13 @@ from pathlib import Path
 
 import httpx
 
-from assay_client.golden import GoldenError, Place
+from assay_client.golden_run import GoldenError, Place
 
 READY_S = 120.0
-STOP_S = 15.0
+STOP_S = 20.0  # more than keeping.py takes
 POLL_S = 0.2
 LOG_TAIL = 2_000  # characters
+KEEPING = Path(__file__).with_name("keeping.py")
 
 
 @contextlib.contextmanager
@@ -34,6 +35,7 @@ def started(folder: Path) -> Iterator[Place]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
     environment |= {name: value for name, value in os.environ.items() if name in PASSED_ON}
     environment |= {
+        "PYTHONSAFEPATH": "1",  # packages called `workers` or `service` in the working directory are of the tests' own project
         "ASSAY_HOST": "127.0.0.1",
         "ASSAY_PORT": str(port),
         "ASSAY_DATABASE_URL": f"sqlite:///{folder.resolve() / 'assay.db'}",
@@ -41,8 +43,8 @@ def started(folder: Path) -> Iterator[Place]:
     with log.open("wb") as output:
         # A group of its own: it is ended as a whole, and Ctrl-C reaches the tests first.
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [*_command(), "up", "--no-demo"],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-I", str(KEEPING), *_command(), "up", "--no-demo"],
+            stdin=subprocess.PIPE,  # its end is the sign to stop, and comes however this process ends
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -71,7 +73,8 @@ PASSED_ON = frozenset(
 
 
 def _command() -> list[str]:
-    if importlib.util.find_spec("workers") is not None and importlib.util.find_spec("service") is not None:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        importlib.metadata.distribution("assay-llm")
         return [sys.executable, "-m", "workers.cli"]
     found = shutil.which("assay")
     if found is None:
@@ -98,10 +101,10 @@ def _await_ready(process: subprocess.Popen[bytes], place: Place, log: Path) -> N
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_S)
+    if process.stdin is not None:
+        process.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_S)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)  # what is left of the group, if anything is
     process.wait()

@@ -127,23 +127,23 @@ def _line(body: dict[str, Any]) -> bytes:
     try:
         text = _ENCODE(body)
         if "\\u0000" in text:
-            text = _ENCODE(_mended(body))
+            text = _ENCODE(sendable(body))
         try:
             return text.encode()
         except UnicodeEncodeError:
-            return _ENCODE(_mended(body)).encode()
+            return _ENCODE(sendable(body)).encode()
     except (TypeError, ValueError, RecursionError):
         raise InvalidError("unknown") from None
 
 
-def _mended(value: Any) -> Any:
+def sendable(value: Any) -> Any:
     """With U+FFFD for what cannot be sent, lone surrogates and U+0000; offsets stay as they are."""
     if isinstance(value, str):
         return _UNSENDABLE.sub(LEFT, value)
     if isinstance(value, dict):
-        return {_mended(name): _mended(inner) for name, inner in value.items()}
+        return {sendable(name): sendable(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_mended(inner) for inner in value]
+        return [sendable(inner) for inner in value]
     return value
 
 

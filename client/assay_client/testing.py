@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from assay_client.golden import GoldenError, GoldenRun, Place, RefusedError, run
+from assay_client.golden_run import NO_BASELINE, GoldenError, GoldenRun, Place, RefusedError, run
 from assay_client.settings import DEFAULT_URL
+from assay_client.submission import sendable
+from assay_client.wire import sendable_key
 
 __all__ = ["GoldenError", "assert_faithful", "assert_no_worse"]
 
@@ -31,7 +33,7 @@ class _Where:
 
 def place_of_environment() -> Place:
     """ASSAY_URL and ASSAY_API_KEY, else an Assay on this machine."""
-    return Place(url=os.environ.get("ASSAY_URL") or DEFAULT_URL, api_key=os.environ.get("ASSAY_API_KEY") or None)
+    return Place(url=os.environ.get("ASSAY_URL") or DEFAULT_URL, api_key=sendable_key(os.environ.get("ASSAY_API_KEY")))
 
 
 where = _Where()
@@ -57,12 +59,15 @@ def assert_no_worse(
     Raises AssertionError with the figures and the cases that changed; GoldenError where there is no such baseline, or
     Assay is away; ValueError for arguments that make no sense.
     """
+    __tracebackhide__ = True
     if (baseline is None) is (baseline_release is None):
         raise ValueError("Give baseline or baseline_release. A first run: golden.ask(..., run_id='2026.1').")
     if margin is not None and not 0 < margin <= 100:  # noqa: PLR2004 - all of a hundred
         raise ValueError("margin is in points, above 0 to 100: 5 is five more of a hundred answers.")
     if cannot_tell not in {"fail", "skip", "pass"}:
         raise ValueError("cannot_tell is fail, skip or pass.")
+    if baseline in {NO_BASELINE, candidate.id}:
+        raise ValueError(f"{baseline!r} is no baseline: a run is held against an earlier one, never against itself.")
     name = baseline if baseline is not None else _newest(candidate, str(baseline_release))
     try:
         document = candidate.against(name, None if margin is None else margin / 100)
@@ -166,7 +171,7 @@ def _sentences(name: str, document: Mapping[str, Any]) -> Iterable[str]:
 
 def assert_faithful(
     response: str,
-    contexts: Sequence[str],
+    contexts: Sequence[str] | str,
     *,
     question: str = "",
     refusal: Literal["pass", "fail"] = "fail",
@@ -176,7 +181,7 @@ def assert_faithful(
 
     Args:
         response: the answer.
-        contexts: the passages that it must keep to.
+        contexts: the passages that it must keep to; a text is one passage.
         question: what was asked.
         refusal: what to do with an answer that has nothing to check, such as a refusal.
         timeout: seconds until it must be scored.
@@ -184,10 +189,12 @@ def assert_faithful(
     It is scored as a golden run of one item, so it is in no rate of your traffic. Raises AssertionError with each sentence
     that is not supported, or where the answer could not be scored: unknown is no pass. Raises GoldenError where Assay is away.
     """
+    __tracebackhide__ = True
+    passages = [contexts] if isinstance(contexts, str) else contexts
     item = {
         "id": "answer",
         "question": question,
-        "contexts": [{"id": str(number), "text": text} for number, text in enumerate(contexts)],
+        "contexts": [{"id": str(number), "text": text} for number, text in enumerate(passages)],
     }
     sent = {
         "set": "assert_faithful",
@@ -196,7 +203,7 @@ def assert_faithful(
         "name": "assert_faithful",
         "answers": [{"item": "answer", "responses": [response]}],
     }
-    found = run(where.provide(), sent, time.monotonic() + timeout)
+    found = run(where.provide(), sendable(sent), time.monotonic() + timeout)
     answer = found.document["record"]["items"][0]["answers"][0]
     state, reason = answer["state"], answer["reason"]
     if state == "scored":
