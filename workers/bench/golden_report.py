@@ -117,7 +117,7 @@ def _applications(result: GoldenSetsResult) -> str:
         f"**An application** over the questions of `core`, each asked {result.applications[0].scenes[0].repeats} times, {runs} "
         f"seeded runs each. Before, it makes something up in its answers to {result.invents:.0%} of the questions; flakes turn "
         f"answers by chance; the worse one makes something up in {100 * result.more:.0f} points more of its answers, each by "
-        "chance. The table has the share of runs with the verdict that is right, at shipped margins of "
+        "chance. The table has the share of runs with the verdict that is right (in italics: below 95%), at shipped margins of "
         f"{margins[0]:.3g} points for 100 questions, {margins[3]:.3g} for 400 (those of `core`, drawn with replacement) and "
         f"{margins[4]:.3g} for 20; what the 100 questions were flagged before and after; and how many items the runs with 20 "
         "questions asked for (median). **What the scorer does not see no gate can tell**: the same worlds are shown by labels "
