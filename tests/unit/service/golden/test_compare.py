@@ -132,8 +132,8 @@ def test_confidence_is_shared_by_endpoints() -> None:
 def test_margin() -> None:
     """One that is given is used as it is; else it is the default of so many items and of the fewer repeats."""
     baseline, candidate = run(*many(["+++"] * 100)), run(*many(["++"] * 100))
-    derived = compare(baseline, candidate)
-    assert (derived.margin, derived.margin_given) == (default_margin([100], 2, APPLICATION_FLAKES), False)
+    for derived in (compare(baseline, candidate), compare(candidate, baseline)):
+        assert (derived.margin, derived.margin_given) == (default_margin([100], 2, APPLICATION_FLAKES), False)
     for margin, verdict in ((0.0, OPEN), (0.02, OPEN), (0.04, NO)):
         given = compare(baseline, candidate, margin=margin)
         assert (given.margin, given.margin_given, given.verdict) == (margin, True, verdict)
