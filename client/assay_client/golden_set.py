@@ -56,7 +56,7 @@ def _day(value: Any) -> date:
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise GoldenError(f"{path} cannot be read: {error}.") from None
     for number, line in enumerate(lines, start=1):

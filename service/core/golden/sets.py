@@ -141,7 +141,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise StartRefusedError(f"{path} is over {MAX_FILE_BYTES} bytes.", next_step="Split it into several sets.")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise StartRefusedError(f"{path} cannot be read: {error.strerror}.", next_step="Check the path.") from None
     except UnicodeDecodeError:

@@ -208,6 +208,13 @@ def test_not_utf_8(tmp_path: Path) -> None:
     assert "is not UTF-8" in refusal(path)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    """As editors on Windows write it."""
+    path = folder(tmp_path / "set")
+    (path / "items.jsonl").write_text(lines(item("a")), encoding="utf-8-sig")
+    assert [each.id for each in read_set(str(path)).items] == ["a"]
+
+
 def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file over the limit is refused before it is read; one of just that size is read."""
     path = folder(tmp_path / "set")
