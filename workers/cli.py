@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from service.connection import connection_limits, limited
 from service.core.clock import utc_now
 from service.core.combination import load_combination
 from service.core.config import Settings
@@ -19,37 +17,23 @@ from service.core.db import head_revision, require_current, upgrade
 from service.core.keys import DEFAULT_TENANT, TENANT_PATTERN, Scope, make_key, require_valid_key
 from service.core.policy import read_policy
 from service.core.store.keys import add_key, all_keys, revoke_key
-from workers.commands.alerts import alerts_app
-from workers.commands.bench import bench_app
-from workers.commands.calibrate import calibrate
 from workers.commands.database import db_status
-from workers.commands.doctor import doctor
 from workers.commands.entry import explained as _explained
 from workers.commands.entry import logged_settings as _settings
 from workers.commands.entry import opened_database as _database
-from workers.commands.golden import golden_app
-from workers.commands.judge import judge_app
 from workers.commands.key_file import ensure_key, read_key
-from workers.commands.policy import check, policy_app
-from workers.commands.prometheus import prometheus_app
-from workers.commands.purge import purge
-from workers.commands.rate import rate
-from workers.commands.rescore import rescore
-from workers.commands.score import score
+from workers.commands.later import LaterGroup
 from workers.groups import run_worker
 from workers.progress import EXIT_REFUSED
 from workers.up import UpOptions, check_port, up
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="How often does our LLM make things up?")
+app = typer.Typer(
+    cls=LaterGroup, no_args_is_help=True, add_completion=False, help="How often does our LLM make things up?"
+)
 keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
 db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
-app.add_typer(policy_app, name="policy")
-app.add_typer(prometheus_app, name="prometheus")
-app.add_typer(alerts_app, name="alerts")
-app.add_typer(judge_app, name="judge")
-app.add_typer(golden_app, name="golden")
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - as typer calls it
@@ -92,6 +76,11 @@ def serve() -> None:
             load_combination(policy.combination)
         check_port(settings)
         _check_start(settings)
+        # Here alone: only the sidecar needs a web framework, and every other command starts the sooner.
+        import uvicorn  # noqa: PLC0415
+
+        from service.connection import connection_limits, limited  # noqa: PLC0415
+
         config = uvicorn.Config(
             "service.app:from_environment",
             factory=True,
@@ -197,14 +186,6 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `assay k
     typer.echo(f"Revoked {key_id}.")
 
 
-app.command()(check)
-app.command()(rate)
-app.command()(rescore)
-app.command()(score)
-app.command()(calibrate)
-app.command()(purge)
-app.command()(doctor)
-app.add_typer(bench_app, name="bench")
 db_app.command("status")(db_status)
 
 if __name__ == "__main__":

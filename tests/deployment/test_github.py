@@ -18,7 +18,7 @@ COMMAND = next(step["run"] for step in STEPS if "assay golden run" in step.get("
 def golden_run() -> Any:
     """The command as it is shipped."""
     command: Any = typer.main.get_command(app)
-    return command.commands["golden"].commands["run"]
+    return command.get_command(None, "golden").commands["run"]
 
 
 def test_its_options_are_those_of_the_command() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -25,9 +26,10 @@ def _metrics() -> set[str]:
 
 
 def _commands() -> set[str]:
-    root = typer.main.get_command(app)
+    root: Any = typer.main.get_command(app)
     found = set()
-    for name, command in root.commands.items():  # type: ignore[attr-defined]
+    for name in root.list_commands(None):
+        command = root.get_command(None, name)
         found |= {name} | {f"{name} {inner}" for inner in getattr(command, "commands", {})}
     return found
 

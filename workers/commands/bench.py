@@ -11,18 +11,6 @@ from rich.console import Console
 
 from models.types import ModelError
 from service.core.config import read_settings
-from workers.bench import (
-    alarms_report,
-    detection_report,
-    ingest,
-    judging_report,
-    queue,
-    report,
-    scoring_report,
-    statistics_golden_report,
-    statistics_report,
-)
-from workers.bench.reliability_plot import reliability_plot
 from workers.bench.results import IngestResult, QueueResult, read_result, write_result
 from workers.bench.scoring_results import ScoringResult
 from workers.commands.entry import explained
@@ -44,7 +32,7 @@ class Part(StrEnum):
 
 
 def _bench(name: str) -> ModuleType:
-    """A bench that stands on a model's libraries, imported only once it is asked for. Raises ModelError."""
+    """A module of a bench, imported only once it is asked for: most commands need none of it. Raises ModelError."""
     try:
         return import_module(f"workers.bench.{name}")
     except ModuleNotFoundError as error:
@@ -61,9 +49,9 @@ def bench_ingest(*, json: Output, quick: Quick = False) -> None:
     """Measures `POST /score` beside a bare endpoint, and `POST /score/batch`; two minutes."""
     console = Console(highlight=False)
     with explained():
-        result = ingest.bench_ingest(ingest.QUICK if quick else ingest.FULL, console)
+        result = _bench("ingest").bench_ingest(_bench("ingest").QUICK if quick else _bench("ingest").FULL, console)
     write_result(result, json)
-    console.print(report.ingest_section(result), markup=False, soft_wrap=True)
+    console.print(_bench("report").ingest_section(result), markup=False, soft_wrap=True)
     _warn_if(quick, console)
 
 
@@ -77,9 +65,11 @@ def bench_queue(
     """Measures what everything but the model costs per sample, and how that grows; four minutes."""
     console = Console(highlight=False)
     with explained():
-        result = queue.bench_queue(queue.QUICK if quick else queue.FULL, database, console)
+        result = _bench("queue").bench_queue(
+            _bench("queue").QUICK if quick else _bench("queue").FULL, database, console
+        )
     write_result(result, json)
-    console.print(report.queue_section(result), markup=False, soft_wrap=True)
+    console.print(_bench("report").queue_section(result), markup=False, soft_wrap=True)
     _warn_if(quick, console)
 
 
@@ -96,7 +86,7 @@ def bench_judge(
         judging = _bench("judging")
         result = judging.bench_judging(judging.QUICK if quick else judging.FULL, database, console)
     write_result(result, json)
-    written = judging_report.judging_document(result)
+    written = _bench("judging_report").judging_document(result)
     json.with_suffix(".md").write_text(written, encoding="utf-8")
     console.print(written, markup=False, soft_wrap=True)
     _warn_if(quick, console)
@@ -115,7 +105,7 @@ def bench_scoring(
         scoring = _bench("scoring")
         result = scoring.bench_scoring(scoring.QUICK if quick else scoring.FULL, checkpoint, console)
     write_result(result, json)
-    console.print(scoring_report.scoring_section(result), markup=False, soft_wrap=True)
+    console.print(_bench("scoring_report").scoring_section(result), markup=False, soft_wrap=True)
     _warn_if(quick, console)
 
 
@@ -140,11 +130,11 @@ def bench_accuracy(
         config = scorer_config(read_settings())
         result = detection.bench_detection(data, config, previous, checkpoint, rows_each, console)
         write_result(result, json)
-        plot = json.parent / detection_report.RELIABILITY
-        plot.write_text(reliability_plot(result.reliability), encoding="utf-8")
+        plot = json.parent / _bench("detection_report").RELIABILITY
+        plot.write_text(_bench("reliability_plot").reliability_plot(result.reliability), encoding="utf-8")
         if doc is not None:
             doc.write_text(accuracy.document(json.parent), encoding="utf-8")
-    console.print(detection_report.detection_section(result), markup=False, soft_wrap=True)
+    console.print(_bench("detection_report").detection_section(result), markup=False, soft_wrap=True)
 
 
 @bench_app.command("robustness")
@@ -214,14 +204,16 @@ def bench_statistics(
             module = _bench("statistics")
             covered = module.bench_statistics(module.QUICK if quick else module.FULL, console)
             write_result(covered, json)
-            doc.write_text(statistics_report.statistics_document(covered), encoding="utf-8")
-            doc.with_name("coverage.svg").write_text(statistics_report.coverage_plot(covered), encoding="utf-8")
+            doc.write_text(_bench("statistics_report").statistics_document(covered), encoding="utf-8")
+            doc.with_name("coverage.svg").write_text(
+                _bench("statistics_report").coverage_plot(covered), encoding="utf-8"
+            )
             console.print(f"Wrote {doc}.")
         if only in {None, Part.ALARMS}:
             module = _bench("alarms")
             fired = module.bench_alarms(module.QUICK if quick else module.FULL, console)
             write_result(fired, json.with_name("alarms.json"))
-            doc.with_name("alarms.md").write_text(alarms_report.alarms_document(fired), encoding="utf-8")
+            doc.with_name("alarms.md").write_text(_bench("alarms_report").alarms_document(fired), encoding="utf-8")
             console.print(f"Wrote {doc.with_name('alarms.md')}.")
         if only in {None, Part.JUDGE}:
             module = _bench("statistics_judge")
@@ -234,7 +226,9 @@ def bench_statistics(
             module = _bench("statistics_golden")
             gated = module.bench_golden(module.QUICK if quick else module.FULL, console)
             write_result(gated, json.with_name("golden.json"))
-            doc.with_name("golden.md").write_text(statistics_golden_report.golden_document(gated), encoding="utf-8")
+            doc.with_name("golden.md").write_text(
+                _bench("statistics_golden_report").golden_document(gated), encoding="utf-8"
+            )
             console.print(f"Wrote {doc.with_name('golden.md')}.")
     _warn_if(quick, console)
 
@@ -268,7 +262,7 @@ def bench_report(
 ) -> None:
     """Writes the results, and what follows from them, as a document."""
     with explained():
-        text = report.document(
+        text = _bench("report").document(
             read_result(IngestResult, ingest_file),
             read_result(QueueResult, queue_file),
             read_result(ScoringResult, scoring_file),

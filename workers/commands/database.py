@@ -5,7 +5,7 @@ import typer
 from service.core.db import current_revision, schema_mismatch
 from service.core.errors import SchemaNewerError
 from workers.commands.entry import explained, logged_settings, opened_database
-from workers.doctor.store import sqlite_file
+from workers.sqlite_file import sqlite_file
 
 EXIT_NOT_CURRENT = 1
 

@@ -31,7 +31,6 @@ from service.core.store.spending import spent_on
 from workers.commands.alert_words import given_policy
 from workers.commands.entry import explained, logged_settings, opened_database
 from workers.commands.judge_probe_tables import Plan, ProbeAnswer, show_answer, show_plan
-from workers.doctor.store import sqlite_file
 from workers.judge.asking import Asking
 from workers.judge.chat import Chat
 from workers.judge.endpoint import EndpointChat
@@ -40,6 +39,7 @@ from workers.judge.probing import Probe, ProbeCaller, Stop
 from workers.judge.probing_account import Account
 from workers.judge.probing_items import Kind, ProbeItem, probe_items
 from workers.judge.probing_report import report
+from workers.sqlite_file import sqlite_file
 
 EXIT_ABOVE = 3
 EXIT_UNKNOWN = 4

@@ -22,23 +22,17 @@ from workers.doctor.finding import Finding, examined, fail, masked, ok, warn
 from workers.doctor.judge import check_judge
 from workers.doctor.probes import check_probes
 from workers.doctor.retention import check_retention
+from workers.sqlite_file import sqlite_file
 from workers.ticker import LEASE_NAME
 
 MIB = 1024 * 1024
 LITTLE_BYTES, TOO_LITTLE_BYTES = 1024 * MIB, 100 * MIB
 CLOCK_WARN_S, CLOCK_FAIL_S = 2.0, 30.0
 OLD_S = 600.0  # a pending row of this age says that workers do not keep up
-SQLITE = "sqlite:///"
 
 
 class _UndoneError(Exception):
     """Ends a transaction that must leave no trace."""
-
-
-def sqlite_file(settings: Settings) -> Path | None:
-    """The file of a SQLite database; None for another."""
-    url = settings.database_url.get_secret_value()
-    return Path(url.removeprefix(SQLITE).partition("?")[0]) if url.startswith(SQLITE) else None
 
 
 def check_database(settings: Settings) -> Iterator[Finding]:

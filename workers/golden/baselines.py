@@ -9,7 +9,7 @@ from service.core.db import Database, require_current
 from service.core.errors import AssayError, StartRefusedError
 from service.core.golden.record import RunRecord
 from service.core.store.golden import read_record
-from workers.doctor.store import sqlite_file
+from workers.sqlite_file import sqlite_file
 
 FOLDER = Path("golden_baselines")  # to be committed: who reviews a change of it sees what was accepted
 DEFAULT_NAME = "main"
