@@ -150,12 +150,13 @@ def test_two_at_once(golden: Golden) -> None:
 def test_a_record_that_cannot_be_written(golden: Golden) -> None:
     """What was asked is kept: once there is room the same command only writes the record."""
     golden.add_set("mine", kettles(COUNT))
-    blocked = RECORD.with_name(RECORD.name + ".new")
-    blocked.mkdir(parents=True)
+    head, question, tail = (golden.folder / "kettle_bot.py").read_text().partition("    number = ")
+    block = f"    __import__('pathlib').Path({str(golden.folder / RECORD)!r}).mkdir(exist_ok=True)\n"
+    (golden.folder / "kettle_bot.py").write_text(f"{head}{block}{question}{tail}")
     done = golden.run(*ASKED, code=2)
     assert "cannot be written" in flat(done.stderr)
     assert len(golden.calls) == 2 * COUNT
-    blocked.rmdir()
+    (golden.folder / RECORD).rmdir()
     golden.run(*ASKED)
     assert golden.calls == []
     assert len(golden.record(str(RECORD)).items) == COUNT

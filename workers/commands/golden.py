@@ -115,13 +115,14 @@ def golden_run(  # noqa: PLR0913 - one argument an option
                 prepare(asked, golden, _record_path(json, golden.name, target, golden.name if several else None))
                 for golden in _read_all(sets)
             ]
+            _require_apart([job.plan.out for job in jobs], outputs)
             verdicts = [
                 outputs.put(report, report.candidate.set_name if several else None) for report in run_jobs(asked, jobs)
             ]
     except KeyboardInterrupt:
         typer.echo("assay: Interrupted. Whole answers are kept; the same command goes on from there.", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    raise typer.Exit(told_exit(verdicts))
+    raise typer.Exit(told_exit(verdicts, outputs))
 
 
 @golden_app.command("compare")
@@ -147,8 +148,9 @@ def golden_compare(  # noqa: PLR0913 - one argument an option
         allowed = _share(margin)
         runs = [find_run(each, FOLDER, "", settings, tenant) for each in (before, now)]
         report = compared_by_one(runs[0], runs[1], _set_of(golden, runs[1]), allowed, settings)
-        verdict = Outputs(junit=junit, html=html, github=github).put(report, None)
-    raise typer.Exit(told_exit([verdict]))
+        outputs = Outputs(junit=junit, html=html, github=github)
+        verdict = outputs.put(report, None)
+    raise typer.Exit(told_exit([verdict], outputs))
 
 
 @golden_app.command("baseline")
@@ -180,6 +182,11 @@ def golden_baseline(
             raise StartRefusedError(
                 f"That run is of the set {record.set_name}.", next_step="Name that set, or another run."
             )
+        if all(answer.made_up is None for each in record.items for answer in each.answers):
+            raise StartRefusedError(
+                "Nothing is known of that run: no answer was scored, so nothing could be held against it.",
+                next_step="Mend what its report names, and run it again.",
+            )
         path = baseline_file(folder, set_name, name)
         if _kind_at(path) not in {None, record.kind}:
             raise StartRefusedError(
@@ -204,6 +211,13 @@ def _share(points: float | None) -> float | None:
             "--margin is in points, 0.1 to 100.", next_step="Give 5 for five more of a hundred answers."
         )
     return points / 100
+
+
+def _require_apart(records: list[Path], outputs: Outputs) -> None:
+    """A report must not replace a record, nor another report."""
+    reports = [path.resolve() for path in (outputs.junit, outputs.html) if path is not None]
+    if len(set(reports)) < len(reports) or {path.resolve() for path in records} & set(reports):
+        raise StartRefusedError("Two of --json, --html and --junit are one file.", next_step="Give each its own.")
 
 
 def _read_all(names: list[str]) -> list[GoldenSet]:

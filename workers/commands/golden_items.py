@@ -25,6 +25,7 @@ from workers.golden.importing_layouts import Format, Named, layout_of
 from workers.golden.importing_rows import read_rows
 from workers.golden.linting import Linted, lint
 from workers.golden.quarantine import add_entry, entry_of, quarantine_file, remove_entry
+from workers.golden.wording import counted
 
 EXIT_FOUND = 1  # something was refused, or is wrong with the set
 MAX_NAME_CHARS = 60
@@ -104,12 +105,12 @@ def _show_import(found: Imported, done: Added, console: Console) -> bool:
     refused += [(found.places[each.item.id], *why) for each, why in _standing(done)]
     if refused:
         show_rows(console, ("row", "field", "refused"), [tuple(map(_text, row)) for row in refused])
-    show_lines(console, f"{_count(len(done.added), 'item')} added to {done.path}.")
+    show_lines(console, f"{counted(len(done.added), 'item')} added to {done.path}.")
     repeated = len(found.repeated) + len(done.there)
     if repeated:
         show_lines(console, f"There already, and not added twice: {repeated:,}.")
     if refused:
-        show_lines(console, f"Refused: {len(refused):,} of {_count(_rows(found), 'row')}.")
+        show_lines(console, f"Refused: {len(refused):,} of {counted(_rows(found), 'row')}.")
     unlabelled = sum(item.hallucinated is None for item in done.added)
     if unlabelled:
         show_lines(console, f"Without a label, so of use for applications alone: {unlabelled:,}.")
@@ -177,7 +178,7 @@ def _show_added(found: Labelled, done: Added, console: Console) -> None:
     left += [(_sample(each.item), why) for each, (_, why) in _standing(done)]
     if left:
         show_rows(console, ("sample", "left out"), [tuple(map(_text, row)) for row in left])
-    show_lines(console, f"{_count(len(done.added), 'item')} added to {done.path}.")
+    show_lines(console, f"{counted(len(done.added), 'item')} added to {done.path}.")
     if done.there:
         show_lines(console, f"There already, and not added twice: {len(done.there):,}.")
     if left:
@@ -213,8 +214,8 @@ def _show_lint(found: Linted, console: Console) -> None:
     if rows:
         show_rows(console, ("finding", "item", "field", "what"), [tuple(map(_text, row)) for row in rows])
     warnings = len(found.findings) - found.errors
-    told = f"{_count(found.errors, 'error')}, {_count(warnings, 'warning')}" if rows else "nothing is wrong"
-    show_lines(console, f"{_count(found.items, 'item')} of {found.path}: {told}.")
+    told = f"{counted(found.errors, 'error')}, {counted(warnings, 'warning')}" if rows else "nothing is wrong"
+    show_lines(console, f"{counted(found.items, 'item')} of {found.path}: {told}.")
 
 
 def golden_quarantine(
@@ -270,10 +271,6 @@ def _require_word(category: str) -> None:
         raise StartRefusedError(
             f"A category has at most {MAX_CATEGORY_CHARS} characters.", next_step="Shorten --category."
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _text(value: str) -> str:

@@ -1,6 +1,7 @@
 """One set of `assay golden run`: what can be told, the run itself, and its comparison."""
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +15,11 @@ from models.types import Scorer
 from service.core.clock import utc_now
 from service.core.config import Settings
 from service.core.db import Database
-from service.core.errors import GoldenRunsDifferError
+from service.core.errors import GoldenRunsDifferError, StartRefusedError, StoreUnavailableError
 from service.core.golden.compare import compare
 from service.core.golden.item import GoldenItem, item_digest
 from service.core.golden.record import RunRecord, TargetKind
+from service.core.golden.run_schemas import NO_BASELINE
 from service.core.golden.sets import GoldenSet
 from service.core.golden.summary import summarise
 from service.core.policy import read_policy
@@ -30,9 +32,8 @@ from workers.golden.report import Report, make_report
 from workers.golden.running import Plan, require_writable, run
 from workers.golden.scoring_answers import scored_again
 from workers.golden.target import kind_of
+from workers.golden.wording import counted
 from workers.scorer import scorer_config
-
-NO_BASELINE = "none"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +106,12 @@ def _run(asked: Asked, job: Job, scorer: Scorer, console: Console) -> Report:
     with _bar(console) as bar:
         record = run(job.plan, scorer, bar)
     if asked.store:
-        _store(asked, golden, record, baseline, console)
+        try:
+            _store(asked, golden, record, baseline, console)
+        except (
+            StoreUnavailableError
+        ) as error:  # the record is in its file, and the verdict is not to be lost with the store
+            show_lines(console, f"{error.detail} The run is not stored; it is in {job.plan.out}.")
     if baseline is not None and record.kind is TargetKind.APPLICATION:
         baseline = scored_again(baseline, scorer)
     return _report(baseline, record, golden, asked.margin, quarantined)
@@ -131,7 +137,7 @@ def _report(
     quarantined: Collection[str],
 ) -> Report:
     comparison = None if baseline is None else compare(baseline, record, margin=margin, quarantined=quarantined)
-    missed = () if golden is None else floors_missed(golden, record, quarantined)
+    missed = () if golden is None else _floors_missed(golden, record, quarantined)
     return make_report(record, baseline, comparison, floors_missed=missed)
 
 
@@ -140,8 +146,13 @@ def _baseline(asked: Asked, plan: Plan) -> RunRecord | None:
     name = plan.golden.name
     if asked.baseline == NO_BASELINE:
         return None
-    if asked.baseline is None and not baseline_file(asked.folder, name, DEFAULT_NAME).is_file():
+    named = baseline_file(asked.folder, name, asked.baseline or DEFAULT_NAME)
+    if asked.baseline is None and not os.path.lexists(named):
         return None
+    if plan.out.resolve() in {named.resolve(), Path(asked.baseline or named).resolve()}:
+        raise StartRefusedError(
+            f"{plan.out} is the baseline, which the run would replace.", next_step="Give another --json."
+        )
     found = find_run(asked.baseline or DEFAULT_NAME, asked.folder, name, asked.settings, asked.tenant)
     if (found.kind, found.set_name) != (plan.kind, name):  # said before the run, which may take hours
         raise GoldenRunsDifferError(
@@ -160,7 +171,7 @@ def _held(items: Collection[GoldenItem], baseline: RunRecord, quarantined: Colle
 
 def _number(items: Collection[GoldenItem], repeats: int) -> str:
     each = "once" if repeats == 1 else f"{repeats} times"
-    return f"{len(items):,} item{'' if len(items) == 1 else 's'}, {each} each"
+    return f"{counted(len(items), 'item')}, {each} each"
 
 
 def _config(settings: Settings) -> ScorerConfig:
@@ -168,7 +179,7 @@ def _config(settings: Settings) -> ScorerConfig:
     return replace(scorer_config(settings), cache=0)
 
 
-def floors_missed(golden: GoldenSet, record: RunRecord, quarantined: Collection[str]) -> tuple[str, ...]:
+def _floors_missed(golden: GoldenSet, record: RunRecord, quarantined: Collection[str]) -> tuple[str, ...]:
     """What of floors.toml a scorer's run does not reach, a sentence each; what could not be scored is not reached."""
     floor = golden.floors.get(record.fingerprint or "") if record.kind is TargetKind.SCORER else None
     if floor is None:

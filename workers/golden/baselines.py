@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from service.core.config import Settings
 from service.core.db import Database, require_current
-from service.core.errors import AssayError, StartRefusedError
+from service.core.errors import SchemaMismatchError, StartRefusedError
 from service.core.golden.record import RunRecord
 from service.core.store.golden import read_record
 from workers.sqlite_file import sqlite_file
@@ -66,14 +66,14 @@ def _stored(run_id: str, settings: Settings, tenant: str) -> RunRecord:
 
 
 def database_is_there(settings: Settings) -> bool:
-    """Whether there is a database of this version; one that is missing is not made."""
+    """Whether there is a database of this version; one that is missing is not made. Raises StoreUnavailableError."""
     file = sqlite_file(settings)
     if file is not None and not file.exists():
         return False
     database = Database(settings.database_url.get_secret_value())
     try:
         require_current(database)
-    except AssayError:
+    except SchemaMismatchError:
         return False
     finally:
         database.close()

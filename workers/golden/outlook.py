@@ -12,7 +12,7 @@ DEFAULT_REPEATS = {TargetKind.SCORER: 1, TargetKind.APPLICATION: 3}  # of each i
 NAMES = {
     "missed": ("hallucinated items", "missed"),
     "false_alarms": ("supported items", "flagged"),
-    "made_up": ("items", "answered by something made up"),
+    "made_up": ("questions", "flagged"),
 }
 
 

@@ -16,6 +16,7 @@ from service.core.errors import StartRefusedError
 from service.core.golden.item import GoldenItem, item_digest, questions, set_digest
 from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, RunRecord, TargetKind
 from service.core.golden.sets import GoldenSet
+from workers.golden.adding import write_whole
 from workers.golden.asking import Answered, Unit, ask_all
 from workers.golden.scoring_answers import score_answers
 from workers.golden.target import SCORER, Application
@@ -90,8 +91,9 @@ def run(plan: Plan, scorer: Scorer, watcher: Watcher) -> RunRecord:
     Raises StartRefusedError where an interrupted run cannot go on.
     """
     items = plan.items
+    out = plan.out.absolute()  # wherever the application goes to meanwhile
     found: dict[tuple[str, int], AnswerRecord] = {}
-    answers = plan.out.with_name(plan.out.name + ANSWERS)
+    answers = out.with_name(out.name + ANSWERS)
     require_writable(plan.out)
     started = utc_now()
 
@@ -113,7 +115,7 @@ def run(plan: Plan, scorer: Scorer, watcher: Watcher) -> RunRecord:
                 found[unit.item.id, unit.repeat] = answer
                 watcher.answered()
         record = _record(plan, items, found, scorer, started)
-        write_record(record, plan.out)
+        write_record(record, out)
         output.complete()
     answers.unlink(missing_ok=True)
     return record
@@ -205,12 +207,10 @@ def _record(
 
 def write_record(record: RunRecord, path: Path) -> None:
     """Writes it whole or not at all. Raises StartRefusedError."""
-    whole = path.with_name(path.name + ".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        whole.replace(path)
     except OSError as error:
         raise StartRefusedError(
             f"{path} cannot be written: {error.strerror}.", next_step="Give another path."
         ) from None
+    write_whole(path, record.model_dump_json(indent=1).encode() + b"\n")
