@@ -34,7 +34,7 @@ from workers.demo import TRAFFIC
 
 SECONDS = 30  # in which anything returns, on a machine that others use too
 REMEMBERED = 50_000  # pairs: examples share their documents
-LAW = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+LAW = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 ADDED = [each for each in TRANSFORMATIONS if each.kind is Kind.ADDED]
 SEEDS = st.integers(0, 2**32)
 
@@ -124,7 +124,7 @@ def pairs_of(before: Outcome, after: Outcome) -> Iterator[tuple[ClaimResult, Cla
 
 
 @pytest.mark.parametrize("transformation", ADDED, ids=lambda each: each.name)
-@settings(LAW, max_examples=6)
+@settings(LAW, max_examples=10)
 @given(case=cases())
 def test_text_beside_a_context_raises_no_score(scorer: Scorer, transformation, case) -> None:
     """Appending, prepending, merging, shuffling and duplicating raise no claim's score, whatever is added."""
@@ -157,7 +157,7 @@ def test_a_split_at_a_paragraph_loses_nothing_that_one_half_says(scorer: Scorer,
             assert other.score <= one.score
 
 
-@settings(LAW, max_examples=6)
+@settings(LAW, max_examples=10)
 @given(case=cases())
 def test_the_response_as_a_passage_supports_itself(scorer: Scorer, case) -> None:
     """A passage that says what the response says raises no score, and every claim is supported by it."""
@@ -205,7 +205,7 @@ def exhaustive() -> Scorer:
     return load_scorer(ScorerConfig(threads=2, cache=REMEMBERED, exhaustive=True))
 
 
-@settings(LAW, max_examples=5)
+@settings(LAW, max_examples=8)
 @given(case=cases())
 def test_the_early_end_changes_nothing(scorer: Scorer, exhaustive: Scorer, case) -> None:
     """Reading up to the first window that is accepted gives what reading all gives: verdicts, scores and evidence."""
@@ -218,7 +218,7 @@ def test_the_early_end_changes_nothing(scorer: Scorer, exhaustive: Scorer, case)
     assert replace(early, pairs=0) == replace(whole, pairs=0)
 
 
-@settings(LAW, max_examples=6)
+@settings(LAW, max_examples=10)
 @given(seed=SEEDS, mark=st.sampled_from([PARAGRAPH, "\n", " "]))
 def test_the_last_sentence_of_a_long_context_is_found(scorer: Scorer, seed: int, mark: str) -> None:
     """The sentence that supports a claim does so after 10,000 words, and is quoted unless one of those does as well."""
@@ -326,7 +326,7 @@ ODD = st.sampled_from(
 )
 
 
-@settings(LAW, max_examples=12)
+@settings(LAW, max_examples=25)
 @given(case=cases(), odd=st.lists(ODD, min_size=1, max_size=8))
 def test_odd_characters_anywhere_leave_offsets_right(scorer: Scorer, case, odd: list[str]) -> None:
     """Control characters, emoji and right-to-left text among the words: an outcome, and quotations to the letter."""
