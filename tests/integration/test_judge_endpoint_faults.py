@@ -23,7 +23,8 @@ from workers.dialling import Resolve, system_addresses
 from workers.judge.chat import ChatFailedError, ChatReply, ChatRequest, FailureKind
 from workers.judge.endpoint import EndpointChat
 
-LIMIT_S = 0.3
+AMPLE_S = 20.0  # a limit that no stall of a busy machine reaches
+SHORT_S = 0.3  # where reaching the limit is the subject
 USAGE = {"prompt_tokens": 3, "completion_tokens": 1}
 SCHEMA = {"type": "object"}
 
@@ -108,7 +109,7 @@ def complete(
     resolve: Resolve = system_addresses,
     **changes: Any,
 ) -> ChatReply:
-    values = {"url": url, "model": "m", "tenants": ("default",), "allow_private": True, "timeout_s": LIMIT_S}
+    values = {"url": url, "model": "m", "tenants": ("default",), "allow_private": True, "timeout_s": AMPLE_S}
     model = Judge.model_validate(values | {"input_price": 1, "output_price": 2} | changes)
     request = ChatRequest(
         messages=(Message(role="user", content="the kettle is blue"),),
@@ -143,16 +144,16 @@ class TestNeverSent:
     @staticmethod
     def _is_unreachable(url: str, **changes: Any) -> None:
         began = time.monotonic()
-        error = failure(url, **changes)
+        error = failure(url, **({"timeout_s": SHORT_S} | changes))
         assert (error.kind, error.kind.may_cost) == (FailureKind.UNREACHABLE, False)
-        assert time.monotonic() - began < LIMIT_S + 1.0
+        assert time.monotonic() - began < AMPLE_S
 
     def test_a_name_that_nobody_resolves_in_time(self) -> None:
         """The limit holds although the system's resolver knows none."""
         over = threading.Event()
 
         def resolve(_host: str, _port: int) -> tuple[str, ...]:
-            over.wait(5)
+            over.wait(2 * AMPLE_S)
             return ("127.0.0.1",)
 
         self._is_unreachable("http://judge.example/v1", resolve=resolve)
@@ -187,7 +188,7 @@ class TestNeverSent:
             self._is_unreachable(
                 f"https://judge.example:{listening.getsockname()[1]}/v1",
                 resolve=lambda _host, _port: ("127.0.0.1",),
-                timeout_s=5,
+                timeout_s=AMPLE_S,
             )
             thread.join(5)
 
@@ -211,7 +212,7 @@ class TestNeverSent:
 def test_each_answer_that_is_none_has_its_name(server: RawServer, answer: Answer, kind: FailureKind) -> None:
     """Whatever stands in its body, and however long that is."""
     server.say = lambda _body: answer
-    assert failure(server.url, timeout_s=5).kind is kind
+    assert failure(server.url).kind is kind
     assert len(server.heads) == 1
 
 
@@ -277,7 +278,7 @@ class TestLeftOut:
     def test_a_refusal_of_the_request_itself_ends(self, server: RawServer) -> None:
         """A server that refuses whatever is left out is asked a few times, never for ever."""
         server.say = lambda _body: refused("no: seed, logprobs, temperature, response_format, max_completion_tokens")
-        assert failure(server.url, schema=True, timeout_s=5).kind is FailureKind.BAD_REQUEST
+        assert failure(server.url, schema=True).kind is FailureKind.BAD_REQUEST
         assert len(server.bodies) == 6
 
     def test_off_sends_no_schema(self, server: RawServer) -> None:
