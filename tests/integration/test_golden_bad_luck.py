@@ -67,12 +67,13 @@ def test_a_verdict_outlives_the_store(accepted: Golden) -> None:
     assert "There is no database of this version" not in done.stderr
 
 
-def test_a_run_of_which_nothing_is_known_is_no_baseline(golden: Golden) -> None:
-    """Whatever were held against it could never be told."""
+def test_a_run_of_which_nothing_is_known_passes_nothing_and_is_no_baseline(golden: Golden) -> None:
+    """It ends as one that cannot tell; and whatever were held against it could never be told."""
     golden.add_set("mine")
     (golden.folder / "broken_bot.py").write_text("def answer(question, contexts):\n    raise OSError\n")
     target = ["--target", "broken_bot:answer"]
-    golden.run("mine", *target, "--repeats", "1")
+    done = golden.run("mine", *target, "--repeats", "1", code=4)
+    assert "Cannot tell yet: of the answers to 40 questions nothing is known." in flat(done.stdout)
     assert "Nothing is known of that run" in flat(golden("baseline", "mine", *target, code=2).stderr)
     golden.run("mine", "--target", TARGET, "--repeats", "1")
     golden("baseline", "mine", "--target", TARGET)

@@ -93,6 +93,16 @@ def test_without_a_baseline_there_are_rates() -> None:
     assert github_annotations(report).startswith("::notice ")
 
 
+def test_a_run_of_which_nothing_is_known_passes_no_gate() -> None:
+    """Without a baseline too: an endpoint that is down is not a target without a fault."""
+    report = make_report(record(many(40, "?"), Texts(), TargetKind.APPLICATION), None, None)
+    assert report.verdict is Verdict.CANNOT_TELL
+    assert report.verdict_words == "Cannot tell yet: of the answers to 40 questions nothing is known."
+    for name, output in outputs(report).items():
+        assert "Cannot tell yet" in output, name
+    assert github_annotations(report).startswith("::error ")
+
+
 def test_a_missed_floor_is_worse() -> None:
     """Whatever the baseline was; both are told."""
     floor = "70.0% of the hallucinated items are flagged; the floor of this scorer is 80.0%."

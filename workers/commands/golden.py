@@ -81,7 +81,7 @@ def golden_run(  # noqa: PLR0913 - one argument an option
     The scorer is wrong where it flags what is labelled supported, or misses what is labelled hallucinated. An application
     is asked each question with its contexts, and its answers are scored. Interrupted, the same command goes on.
 
-    Exit status: 0 no worse, or nothing to compare with; 3 worse; 4 cannot tell; 2 refused; 130 interrupted.
+    Exit status: 0 no worse, or no baseline yet; 3 worse; 4 cannot tell, or nothing is known; 2 refused; 130 interrupted.
     """
     http = Http(
         template=template,

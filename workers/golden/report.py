@@ -31,10 +31,15 @@ class Report:
 
     @property
     def verdict(self) -> Verdict | None:
-        """What the gate says; who is below a floor is worse, whatever the baseline. None: nothing to compare with."""
+        """What the gate says; who is below a floor is worse, whatever the baseline. None: nothing to compare with.
+
+        A run of which nothing is known passes no gate, with a baseline or without.
+        """
         if self.floors_missed:
             return Verdict.WORSE
-        return None if self.comparison is None else self.comparison.verdict
+        if self.comparison is not None:
+            return self.comparison.verdict
+        return None if self.summary.known else Verdict.CANNOT_TELL
 
     @property
     def head(self) -> str:

@@ -47,6 +47,11 @@ class SummaryAnswer(BaseModel):
     flake_rate: float | None  # probability that two repeats of an item differ; null: no repeats
     confidence: float = CONFIDENCE
 
+    @property
+    def known(self) -> bool:
+        """Whether anything is known: of one item that counts, at least."""
+        return any(each.rate is not None for each in self.endpoints)
+
 
 def summarise(record: RunRecord) -> SummaryAnswer:
     """The rates of a run; pending answers are unknown."""
