@@ -64,6 +64,7 @@ golden_runs = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),  # null: some answers are pending
     Column("fingerprint", String(64)),  # of the scorer; null: not finished, none, or more than one
+    Column("known_answers", JSON(none_as_null=True)),  # KnownAnswers; null: the scorer was not asked
     UniqueConstraint("tenant", "id"),
     Index("ix_golden_runs_set", "set_seq"),
     # A worker may hold answers of a run that is removed meanwhile: its number must not come again.

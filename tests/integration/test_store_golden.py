@@ -14,7 +14,7 @@ from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import GoldenRunConflictError, GoldenRunUnknownError
 from service.core.golden.item import GoldenContext, GoldenItem
-from service.core.golden.record import AnswerRecord, AnswerState, RunRecord, TargetKind
+from service.core.golden.record import AnswerRecord, AnswerState, KnownAnswers, KnownHalf, RunRecord, TargetKind
 from service.core.golden_tables import golden_answers, golden_runs, golden_sets
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell, connect
@@ -208,7 +208,11 @@ class TestAdded:
         """What the command line made comes back as it was, once; one with pending answers is refused."""
         add(database, new_run())
         finish(database, take(database))
-        done = record_of(database).model_copy(update={"id": "cli", "release": "x"})
+        assert record_of(database).known_answers is None
+        asked = KnownAnswers(
+            set_digest="p", hallucinated=KnownHalf(items=20, right=19), supported=KnownHalf(items=20, right=20)
+        )
+        done = record_of(database).model_copy(update={"id": "cli", "release": "x", "known_answers": asked})
         for expected in (True, False):
             with database.write() as connection:
                 assert store_record(connection, "default", done, baseline="r", margin=None) is expected

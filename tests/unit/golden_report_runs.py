@@ -9,7 +9,7 @@ from models.types import Verdict
 from service.core.evidence_schemas import EvidenceAnswer
 from service.core.golden.compare import compare
 from service.core.golden.item import GoldenClaim, GoldenContext, GoldenItem, item_digest, set_digest
-from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, RunRecord, TargetKind
+from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, KnownAnswers, RunRecord, TargetKind
 from service.core.sample_schemas import ClaimAnswer
 from workers.golden.report import Report, make_report
 
@@ -143,12 +143,17 @@ def reported(
     margin: float | None = None,
     quarantined: Sequence[str] = (),
     floors_missed: tuple[str, ...] = (),
+    known_missed: tuple[str, ...] = (),
+    known: tuple[KnownAnswers | None, KnownAnswers | None] = (None, None),
 ) -> Report:
     """The report of two runs by their marks."""
     chosen = texts or Texts()
-    baseline, candidate = record(before, chosen, kind), record(now, chosen, kind)
+    baseline, candidate = (
+        record(marks, chosen, kind).model_copy(update={"known_answers": asked})
+        for marks, asked in zip((before, now), known, strict=True)
+    )
     found = compare(baseline, candidate, margin=margin, quarantined=quarantined)
-    return make_report(candidate, baseline, found, floors_missed=floors_missed)
+    return make_report(candidate, baseline, found, floors_missed=floors_missed, known_missed=known_missed)
 
 
 def many(number: int, mark: str, start: str = "i") -> dict[str, str]:

@@ -6,7 +6,7 @@ import pytest
 
 from service.core.golden.compare import compare
 from service.core.golden.gate import Verdict
-from service.core.golden.record import TargetKind
+from service.core.golden.record import KnownAnswers, KnownHalf, TargetKind
 from tests.unit.golden_report_reading import BEFORE, NOW, Page, junit_root, mixed, outputs, shown
 from tests.unit.golden_report_runs import Texts, many, record, reported
 from workers.golden.html import POLICY, html_report
@@ -101,6 +101,31 @@ def test_a_run_of_which_nothing_is_known_passes_no_gate() -> None:
     for name, output in outputs(report).items():
         assert "Cannot tell yet" in output, name
     assert github_annotations(report).startswith("::error ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"), [(TargetKind.SCORER, Verdict.WORSE), (TargetKind.APPLICATION, Verdict.CANNOT_TELL)]
+)
+@pytest.mark.parametrize("by", ["baseline", "floor"])
+def test_a_broken_scorer_is_told_first(kind: TargetKind, verdict: Verdict, by: str) -> None:
+    """In every form, with how many known answers it has right."""
+    whole, broken = (
+        KnownAnswers(set_digest="p", hallucinated=KnownHalf(items=20, right=r), supported=KnownHalf(items=20, right=20))
+        for r in (20, 4)
+    )
+    told = "of 20 known answers that are hallucinated it finds 4, and "
+    if by == "baseline":
+        report = reported(many(200, "-"), many(200, "-"), kind=kind, known=(whole, broken))
+        told += "the baseline's scorer 20"
+    else:
+        told = told.capitalize() + "its floor is 19"
+        report = reported(many(200, "-"), many(200, "-"), kind=kind, known=(None, broken), known_missed=(f"{told}.",))
+    assert (report.verdict, report.head) == (verdict, "The scorer is broken")
+    assert told in report.reason
+    for name, output in outputs(report).items():
+        words = " ".join(output.split())
+        assert "The scorer is broken" in words, name
+        assert "24 of 40 known answers right" in words, name
 
 
 def test_a_missed_floor_is_worse() -> None:

@@ -72,6 +72,9 @@ def golden_run(  # noqa: PLR0913 - one argument an option
     timeout: Annotated[float, typer.Option(min=0.1, max=3_600, help="Seconds for one answer.")] = 60.0,
     attempts: Annotated[int, typer.Option(min=1, max=10, help="Where an answer fails in passing.")] = 3,
     store: Annotated[bool, typer.Option(help="Keep the run in the database, if there is one.")] = True,
+    probes: Annotated[
+        bool, typer.Option(help="Also ask the scorer the 40 known answers, which show that it is broken.")
+    ] = True,
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew, whatever an interrupted run left.")] = False,
     folder: Folder = FOLDER,
     tenant: Tenant = DEFAULT_TENANT,
@@ -105,6 +108,7 @@ def golden_run(  # noqa: PLR0913 - one argument an option
                 commit=commit,
                 parallel=parallel,
                 store=store,
+                probes=probes,
                 restart=restart,
                 folder=folder,
                 tenant=tenant,

@@ -17,7 +17,9 @@ from service.core.config import Settings
 from service.core.db import Database
 from service.core.errors import GoldenRunsDifferError, StartRefusedError, StoreUnavailableError
 from service.core.golden.compare import compare
-from service.core.golden.item import GoldenItem, item_digest
+from service.core.golden.item import GoldenItem, item_digest, set_digest
+from service.core.golden.known import lost_of_floor
+from service.core.golden.probes import shipped_probes
 from service.core.golden.record import RunRecord, TargetKind
 from service.core.golden.run_schemas import NO_BASELINE
 from service.core.golden.sets import GoldenSet
@@ -32,7 +34,7 @@ from workers.golden.report import Report, make_report
 from workers.golden.running import Plan, require_writable, run
 from workers.golden.scoring_answers import scored_again
 from workers.golden.target import kind_of
-from workers.golden.wording import counted
+from workers.golden.wording import counted, known_sentence
 from workers.scorer import scorer_config
 
 
@@ -50,6 +52,7 @@ class Asked:
     commit: str | None
     parallel: int
     store: bool
+    probes: bool
     restart: bool
     folder: Path
     tenant: str
@@ -75,6 +78,7 @@ def prepare(asked: Asked, golden: GoldenSet, out: Path) -> Job:
         parallel=asked.parallel,
         out=out,
         restart=asked.restart,
+        probes=_probes(golden) if asked.probes else None,
     )
     job = Job(plan=plan, items=plan.items, baseline=_baseline(asked, plan))
     require_writable(out)
@@ -138,7 +142,22 @@ def _report(
 ) -> Report:
     comparison = None if baseline is None else compare(baseline, record, margin=margin, quarantined=quarantined)
     missed = () if golden is None else _floors_missed(golden, record, quarantined)
-    return make_report(record, baseline, comparison, floors_missed=missed)
+    return make_report(record, baseline, comparison, floors_missed=missed, known_missed=_known_missed(record))
+
+
+def _probes(golden: GoldenSet) -> GoldenSet | None:
+    """The known answers, unless they are what is run."""
+    probes = shipped_probes()
+    return None if probes is None or set_digest(probes.items) == set_digest(golden.items) else probes
+
+
+def _known_missed(record: RunRecord) -> tuple[str, ...]:
+    """What the scorer does not reach of its floor of known answers, a sentence each."""
+    known, probes = record.known_answers, shipped_probes()
+    if known is None or probes is None or known.set_digest != set_digest(probes.items):
+        return ()
+    lost = lost_of_floor(probes.floors.get(record.fingerprint or ""), known)
+    return tuple(f"{(told := known_sentence(each))[:1].upper()}{told[1:]}." for each in lost)
 
 
 def _baseline(asked: Asked, plan: Plan) -> RunRecord | None:

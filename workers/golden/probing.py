@@ -17,7 +17,7 @@ from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import StoreUnavailableError
 from service.core.golden.item import GoldenItem, set_digest
-from service.core.golden.probes import ProbeRound, probes_on
+from service.core.golden.probes import ProbeRound, is_right, probes_on
 from service.core.golden.record import AnswerRecord, AnswerState
 from service.core.golden.sets import GoldenSet
 from service.core.log import log, where
@@ -125,7 +125,7 @@ class Probing:
             log.error("probes_failed", worker=made.worker, error=error, items=made.unknown)
 
     def _round(self) -> ProbeRound:
-        correct = {item.id: _is_right(item, self._found[item.id]) for item in self._items}
+        correct = {item.id: is_right(item, self._found[item.id]) for item in self._items}
         wrong = [name for name, right in correct.items() if right is False]
         unknown = [name for name, right in correct.items() if right is None]
         made = ProbeRound(
@@ -163,11 +163,6 @@ class Probing:
             log.error("probe_round_not_written", error=where(error))
             return False
         return True
-
-
-def _is_right(item: GoldenItem, record: AnswerRecord) -> bool | None:
-    """Whether it is flagged as its label says; None: unknown, which is not wrong."""
-    return None if record.made_up is None else record.made_up is item.hallucinated
 
 
 def _digest(attributes: Mapping[str, str]) -> str:

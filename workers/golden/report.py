@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from service.core.golden.comparison_schemas import ComparisonAnswer
 from service.core.golden.gate import Verdict
-from service.core.golden.record import RunRecord
+from service.core.golden.record import RunRecord, TargetKind
 from service.core.golden.summary import SummaryAnswer, summarise
 from workers.golden.wording import (
     BELOW_FLOOR,
+    BROKEN,
     HEADS,
     NOT_COMPARED,
     error_sentence,
@@ -28,15 +29,18 @@ class Report:
     baseline: RunRecord | None  # as it was compared: an application's answers as the candidate's scorer sees them
     comparison: ComparisonAnswer | None
     floors_missed: tuple[str, ...] = ()  # sentences
+    known_missed: tuple[str, ...] = ()  # sentences: the scorer is below its floor of known answers
 
     @property
     def verdict(self) -> Verdict | None:
         """What the gate says; who is below a floor is worse, whatever the baseline. None: nothing to compare with.
 
-        A run of which nothing is known passes no gate, with a baseline or without.
+        What a broken scorer says of an application is nothing, and a run of which nothing is known passes no gate.
         """
-        if self.floors_missed:
+        if self.floors_missed or (self.known_missed and self._tests_scorer):
             return Verdict.WORSE
+        if self.known_missed:
+            return Verdict.CANNOT_TELL
         if self.comparison is not None:
             return self.comparison.verdict
         return None if self.summary.known else Verdict.CANNOT_TELL
@@ -44,6 +48,8 @@ class Report:
     @property
     def head(self) -> str:
         """The verdict in two or three words."""
+        if self.known_missed or (self.comparison is not None and self.comparison.known_lost):
+            return BROKEN
         if self.floors_missed:
             return BELOW_FLOOR
         return NOT_COMPARED if self.verdict is None else HEADS[self.verdict]
@@ -51,9 +57,9 @@ class Report:
     @property
     def reason(self) -> str:
         """Why, in sentences; where a floor is missed, also what the comparison says."""
-        if not self.floors_missed:
+        if not (self.floors_missed or self.known_missed):
             return self._compared
-        below = " ".join(self.floors_missed)
+        below = " ".join((*self.known_missed, *self.floors_missed))
         if self.comparison is None:
             return below
         return f"{below} Against the baseline, {HEADS[self.comparison.verdict].lower()}: {self._compared}"
@@ -78,6 +84,10 @@ class Report:
         return gaps(self.comparison, self.summary, self.candidate)
 
     @property
+    def _tests_scorer(self) -> bool:
+        return self.candidate.kind is TargetKind.SCORER
+
+    @property
     def _compared(self) -> str:
         if self.comparison is None or self.baseline is None:
             return f"{rates_reason(self.summary)}."
@@ -90,6 +100,7 @@ def make_report(
     comparison: ComparisonAnswer | None,
     *,
     floors_missed: tuple[str, ...] = (),
+    known_missed: tuple[str, ...] = (),
 ) -> Report:
     """The report of a run.
 
@@ -98,6 +109,7 @@ def make_report(
         baseline: the record that `comparison` was made of; None without one.
         comparison: of the two.
         floors_missed: sentences on what of a floor is not reached.
+        known_missed: sentences on the scorer's floor of known answers, likewise.
     """
     return Report(
         candidate=candidate,
@@ -105,4 +117,5 @@ def make_report(
         baseline=baseline,
         comparison=comparison,
         floors_missed=floors_missed,
+        known_missed=known_missed,
     )

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from service.core.golden.comparison_schemas import CategoryAnswer, DifferenceAnswer, FlippedAnswer
 from service.core.golden.record import RunRecord, TargetKind
 from workers.golden.report import Report
-from workers.golden.wording import NAMES, SHARES, UNKNOWN, margin_points, outcome, percent, points, span
+from workers.golden.wording import (
+    NAMES,
+    SHARES,
+    UNKNOWN,
+    known_answers_words,
+    margin_points,
+    outcome,
+    percent,
+    points,
+    span,
+)
 
 SHORT = 12  # characters of a digest or commit
 NO_CATEGORY = "(none)"
@@ -160,7 +170,9 @@ def sources(report: Report) -> str:
     record = report.candidate
     what = "the scorer" if record.kind is TargetKind.SCORER else record.target
     number = len(record.items)
-    return f"Set {record.set_name} ({number:,} items, digest {record.set_digest[:SHORT]}), run by {what}."
+    known = known_answers_words(record.known_answers)
+    asked = f" Its scorer has {known}." if known else ""
+    return f"Set {record.set_name} ({number:,} items, digest {record.set_digest[:SHORT]}), run by {what}.{asked}"
 
 
 def command(report: Report) -> str:

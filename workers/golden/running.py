@@ -14,10 +14,11 @@ from models.types import Scorer
 from service.core.clock import utc_now
 from service.core.errors import StartRefusedError
 from service.core.golden.item import GoldenItem, item_digest, questions, set_digest
-from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, RunRecord, TargetKind
+from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, KnownAnswers, RunRecord, TargetKind
 from service.core.golden.sets import GoldenSet
 from workers.golden.adding import write_whole
 from workers.golden.asking import Answered, Unit, ask_all
+from workers.golden.known import known_answers
 from workers.golden.scoring_answers import score_answers
 from workers.golden.target import SCORER, Application
 from workers.offline.output import RESUME, Made, open_output
@@ -39,6 +40,7 @@ class Plan:
     parallel: int  # questions that an application is asked at a time
     out: Path  # of the record
     restart: bool  # begin anew, whatever an interrupted run left
+    probes: GoldenSet | None = None  # known answers that the scorer is asked for beside; None: it is not
 
     @property
     def kind(self) -> TargetKind:
@@ -104,6 +106,7 @@ def run(plan: Plan, scorer: Scorer, watcher: Watcher) -> RunRecord:
     made = _made(plan, items, scorer)
     restart = plan.restart or not answers.with_name(answers.name + RESUME).exists()  # a whole run's, if there is one
     with open_output(str(answers), made, restart=restart, keep=keep, otherwise=OTHERWISE) as output:
+        known = None if plan.probes is None else known_answers(scorer, plan.probes, started.date())
         units = [Unit(item=item, repeat=repeat) for repeat in range(plan.repeats) for item in items]
         watcher.started(len(units), len(found))
         left = [unit for unit in units if (unit.item.id, unit.repeat) not in found]
@@ -114,7 +117,7 @@ def run(plan: Plan, scorer: Scorer, watcher: Watcher) -> RunRecord:
             for unit, answer in group:
                 found[unit.item.id, unit.repeat] = answer
                 watcher.answered()
-        record = _record(plan, items, found, scorer, started)
+        record = _record(plan, items, found, scorer, started, known)
         write_record(record, out)
         output.complete()
     answers.unlink(missing_ok=True)
@@ -181,6 +184,7 @@ def _record(
     found: dict[tuple[str, int], AnswerRecord],
     scorer: Scorer,
     started: datetime,
+    known: KnownAnswers | None,
 ) -> RunRecord:
     return RunRecord(
         id=uuid4().hex,
@@ -194,6 +198,7 @@ def _record(
         repeats=plan.repeats,
         started_at=started,
         finished_at=utc_now(),
+        known_answers=known,
         items=tuple(
             ItemRecord(
                 item=item,

@@ -29,6 +29,7 @@ from service.core.golden.gate import (
     together,
 )
 from service.core.golden.item import GoldenItem
+from service.core.golden.known import lost_since
 from service.core.golden.power import (
     APPLICATION_FLAKES,
     SCORER_FLAKES,
@@ -124,6 +125,7 @@ def compare(
         flipped=_flipped(both),
         flaky=_flaky(both),
         declined=declined,
+        known_lost=lost_since(baseline.known_answers, candidate.known_answers),
         left_out=left_out,
         notes=_notes(baseline, candidate, told, declined),
     )
@@ -139,9 +141,14 @@ def _require_comparable(baseline: RunRecord, candidate: RunRecord) -> None:
 
 
 def _verdict(baseline: RunRecord, candidate: RunRecord, verdicts: Sequence[Verdict]) -> Verdict:
-    """What the endpoints say together; nothing, where two scorers looked at an application."""
+    """What the endpoints say together; nothing, where two scorers looked at an application, or a broken one.
+
+    A scorer that has lost known answers is worse, whatever the set shows of it.
+    """
     if candidate.pending or baseline.pending or _scored_by_two(baseline, candidate):
         return Verdict.CANNOT_TELL
+    if lost_since(baseline.known_answers, candidate.known_answers):
+        return Verdict.WORSE if candidate.kind is TargetKind.SCORER else Verdict.CANNOT_TELL
     return together(verdicts)
 
 

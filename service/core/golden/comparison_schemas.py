@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import BaseModel
 
 from service.core.golden.gate import Verdict
+from service.core.golden.known import KnownLost
 from service.core.golden.record import TargetKind
 
 
@@ -108,5 +109,6 @@ class ComparisonAnswer(BaseModel):
     flipped: list[FlippedAnswer]  # worse ones first
     flaky: list[FlakyAnswer]  # the most flaky first
     declined: DeclinedAnswer
+    known_lost: list[KnownLost]  # known answers that only the baseline's scorer had right; the scorer is broken, then
     left_out: LeftOutAnswer
     notes: list[str]  # what a reader must know

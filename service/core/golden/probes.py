@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from service.core.errors import AssayError
 from service.core.golden.item import GoldenItem
+from service.core.golden.record import AnswerRecord
 from service.core.golden.sets import Floor, GoldenSet, shipped_set
 from service.core.log import log
 
@@ -53,6 +54,11 @@ def probes_on(probes: GoldenSet, day: date) -> tuple[GoldenItem, ...]:
     )
 
 
+def is_right(item: GoldenItem, record: AnswerRecord) -> bool | None:
+    """Whether it is flagged as its label says; None: unknown, which is not wrong."""
+    return None if record.made_up is None else record.made_up is item.hallucinated
+
+
 def worst_accuracy(rounds: Iterable[ProbeRound]) -> float | None:
     """The least accuracy of these rounds; those of which nothing is known say nothing."""
     return min((known for each in rounds if (known := each.accuracy) is not None), default=None)
@@ -94,11 +100,11 @@ def _variance(values: Sequence[float]) -> float:
 def floor_accuracy(items: Sequence[GoldenItem], floor: Floor) -> float | None:
     """The least accuracy over these items at which neither half of the floor is broken; None without items."""
     hallucinated = sum(item.hallucinated is True for item in items)
-    least = _least(floor.found, hallucinated) + _least(floor.passed, len(items) - hallucinated)
+    least = least_right(floor.found, hallucinated) + least_right(floor.passed, len(items) - hallucinated)
     return least / len(items) if items else None
 
 
-def _least(share: float, items: int) -> int:
+def least_right(share: float, items: int) -> int:
     """The fewest of so many items that are that share of them, or more."""
     return math.ceil(share * items - TOLERANCE)
 

@@ -72,6 +72,21 @@ class ItemRecord(_Part):
     answers: Annotated[tuple[AnswerRecord, ...], Field(min_length=1)]
 
 
+class KnownHalf(_Part):
+    """Of the known answers those of one label."""
+
+    items: Annotated[int, Field(ge=0)]
+    right: Annotated[int, Field(ge=0)]  # scored, and flagged as the label says
+
+
+class KnownAnswers(_Part):
+    """What a run's scorer makes of the probes, which every working scorer gets right."""
+
+    set_digest: str  # of all probes
+    hallucinated: KnownHalf
+    supported: KnownHalf
+
+
 class RunRecord(_Part):
     """One run of a target over a set."""
 
@@ -87,6 +102,7 @@ class RunRecord(_Part):
     repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)]
     started_at: AwareDatetime
     finished_at: datetime | None = None  # null: not all has ended
+    known_answers: KnownAnswers | None = None  # null: the scorer was not asked
     items: tuple[ItemRecord, ...]
 
     @property

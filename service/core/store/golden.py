@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, select
 
 from service.core.errors import GoldenRunUnknownError
 from service.core.golden.item import GoldenItem, item_digest
-from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, RunRecord, TargetKind
+from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, KnownAnswers, RunRecord, TargetKind
 from service.core.golden_tables import Origin, golden_answers, golden_runs, golden_sets
 from service.core.sample_schemas import ClaimAnswer
 from service.core.store.golden_adding import NewAnswer, NewRun, add_run, new_set
@@ -39,6 +39,7 @@ class StoredRun:
     origin: Origin
     created_at: datetime
     finished_at: datetime | None
+    known_answers: KnownAnswers | None  # of the scorer
     counts: Mapping[AnswerState, int]  # of answers
     scored_by: AbstractSet[str]  # fingerprints of all scorers that ended an answer
 
@@ -116,6 +117,7 @@ def _stored(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredRun]
         StoredRun(
             **row._asdict()
             | {"kind": TargetKind(row.kind), "origin": Origin(row.origin)}
+            | {"known_answers": row.known_answers and KnownAnswers.model_validate(row.known_answers)}
             | {"counts": counts[row.seq], "scored_by": frozenset(scorers[row.seq])}
         )
         for row in rows
@@ -150,6 +152,7 @@ def record_of(connection: Connection, run: StoredRun) -> RunRecord:
         repeats=run.repeats,
         started_at=run.created_at,
         finished_at=run.finished_at,
+        known_answers=run.known_answers,
         items=tuple(
             ItemRecord(item=item, digest=item_digest(item), answers=tuple(given))
             for item, given in zip(items, answers, strict=True)
@@ -237,6 +240,7 @@ def store_record(  # noqa: PLR0913 - what a record does not say of itself
         quarantined=sorted(quarantined),
         store_text=store_text,
         origin=Origin.CLI,
+        known_answers=record.known_answers,
     )
     return add_run(connection, run, record.finished_at or record.started_at)
 

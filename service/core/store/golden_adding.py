@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from service.core.errors import GoldenRunConflictError
 from service.core.golden.item import GoldenItem, set_digest
-from service.core.golden.record import AnswerRecord, AnswerState, TargetKind
+from service.core.golden.record import AnswerRecord, AnswerState, KnownAnswers, TargetKind
 from service.core.golden_tables import Origin, golden_answers, golden_runs, golden_sets
 from service.core.store.dialect import insert, insert_many, many
 from service.core.store.golden_taking import as_promised, claims_of, end_runs
@@ -81,6 +81,7 @@ class NewRun:
     quarantined: Sequence[str] = ()
     store_text: str = StoreText.FULL.value
     origin: Origin = Origin.API
+    known_answers: KnownAnswers | None = None
 
 
 def add_run(connection: Connection, run: NewRun, now: datetime) -> bool:
@@ -105,6 +106,7 @@ def add_run(connection: Connection, run: NewRun, now: datetime) -> bool:
         "quarantined": list(run.quarantined),
         "store_text": run.store_text,
         "origin": run.origin.value,
+        "known_answers": None if run.known_answers is None else run.known_answers.model_dump(),
         "created_at": run.created_at,
     }
     statement = insert(connection, golden_runs).values(values).on_conflict_do_nothing(index_elements=["tenant", "id"])

@@ -1,0 +1,52 @@
+"""Known answers: whether the scorer of a run still has what it must have right, whatever the run's set can show. Pure.
+
+The probes are no sample of anything: each of them is something that a working scorer knows. So there is no interval and no
+error rate here, only a count below which a scorer is broken.
+"""
+
+from pydantic import BaseModel
+
+from service.core.golden.power import GREATEST_MARGIN
+from service.core.golden.probes import least_right
+from service.core.golden.record import KnownAnswers, KnownHalf
+from service.core.golden.sets import Floor
+
+
+class KnownLost(BaseModel):
+    """Known answers of one label of which a scorer has fewer right than it must."""
+
+    hallucinated: bool  # the label
+    items: int
+    right: int
+    least: int  # that must be right
+    before: int | None  # that the baseline's scorer had right; null: `least` is a floor
+
+
+def lost_since(before: KnownAnswers | None, now: KnownAnswers | None) -> list[KnownLost]:
+    """Where more than a tenth of a label's items were right by the baseline's scorer and are not now.
+
+    Nothing where one of them was not asked, or was asked something else.
+    """
+    if before is None or now is None or before.set_digest != now.set_digest:
+        return []
+    return [
+        KnownLost(hallucinated=label, items=is_.items, right=is_.right, least=least, before=was.right)
+        for label, was, is_ in _halves(before, now)
+        if was.items == is_.items and is_.right < (least := was.right - int(GREATEST_MARGIN * was.items))
+    ]
+
+
+def lost_of_floor(floor: Floor | None, now: KnownAnswers | None) -> list[KnownLost]:
+    """Where fewer are right than the floor of this scorer says; nothing without either."""
+    if floor is None or now is None:
+        return []
+    shares = {True: floor.found, False: floor.passed}
+    return [
+        KnownLost(hallucinated=label, items=is_.items, right=is_.right, least=least, before=None)
+        for label, _, is_ in _halves(now, now)
+        if is_.right < (least := least_right(shares[label], is_.items))
+    ]
+
+
+def _halves(before: KnownAnswers, now: KnownAnswers) -> list[tuple[bool, KnownHalf, KnownHalf]]:
+    return [(True, before.hallucinated, now.hallucinated), (False, before.supported, now.supported)]
