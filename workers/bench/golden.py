@@ -11,8 +11,9 @@ from models.calibrate import BALANCED, UNCALIBRATED, Calibration, load_calibrati
 from models.load import Model, ScorerConfig, load_model, make_nli
 from models.types import Item, Outcome, Scored
 from service.core.golden.item import GoldenItem
+from service.core.golden.known import count_known
 from service.core.golden.power import SCORER_FLAKES
-from service.core.golden.record import TargetKind
+from service.core.golden.record import KnownAnswers, TargetKind
 from service.core.golden.sets import SHIPPED, GoldenSet, shipped_set
 from workers.bench.breaking import cut_contexts, swapped
 from workers.bench.golden_applications import measure_applications
@@ -27,6 +28,7 @@ SEED = 20_261_127
 CUT_TOKENS = 128
 OFF = 0.2
 INVENTS, MORE = 0.10, 0.15
+FLAKING = f"nothing, {100 * SCORER_FLAKES:.3g}% flakes"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +113,17 @@ def bench_golden_sets(plan: GoldenSetsPlan, config: ScorerConfig, console: Conso
         invents=INVENTS,
         more=MORE,
         sets=tuple(tables),
-        scorers=tuple(_sight(plan, core, whole[core.name], broken[core.name], each, console) for each in thresholds),
+        scorers=tuple(
+            _sight(
+                plan,
+                core,
+                _Seen(whole=whole[core.name], broken=broken[core.name]),
+                _Seen(whole=whole[probes.name], broken=broken[probes.name]),
+                each,
+                console,
+            )
+            for each in thresholds
+        ),
         applications=tuple(_applications(plan, bench, whole[core.name], thresholds, console)),
         probes=tuple(_probes(whole[probes.name], broken[probes.name], thresholds[-1])),
     )
@@ -128,38 +140,58 @@ def _score(
     return scores, [figures(golden, scores, each.name, each.of, seconds) for each in thresholds]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """What scorers say of one set: the whole one, and each broken one."""
+
+    whole: Scores
+    broken: Mapping[str, Scores]
+
+    def flags(self, threshold: _Threshold) -> dict[str, Flags]:
+        """By what changed; the first two are of the whole one."""
+        return {
+            "nothing": threshold.flags(self.whole),
+            FLAKING: threshold.flags(self.whole),
+            **{what: threshold.flags(scores) for what, scores in self.broken.items()},
+            f"threshold {OFF} too high": threshold.flags(self.whole, OFF),
+            f"threshold {OFF} too low": threshold.flags(self.whole, -OFF),
+        }
+
+
 def _sight(
-    plan: GoldenSetsPlan,
-    golden: GoldenSet,
-    whole: Scores,
-    broken: Mapping[str, Scores],
-    threshold: _Threshold,
-    console: Console,
+    plan: GoldenSetsPlan, golden: GoldenSet, core: _Seen, probes: _Seen, threshold: _Threshold, console: Console
 ) -> Sight:
     """All scenes at one threshold."""
-    before = threshold.flags(whole)
+    known = {what: _known(probes.whole.items, flags) for what, flags in probes.flags(threshold).items()}
+    before = threshold.flags(core.whole)
     scenes = [
-        _scene(plan, golden, "nothing", before, before),
-        _scene(plan, golden, f"nothing, {100 * SCORER_FLAKES:.3g}% flakes", before, before, SCORER_FLAKES),
-        *(_scene(plan, golden, what, before, threshold.flags(scores)) for what, scores in broken.items()),
-        _scene(plan, golden, f"threshold {OFF} too high", before, threshold.flags(whole, OFF)),
-        _scene(plan, golden, f"threshold {OFF} too low", before, threshold.flags(whole, -OFF)),
+        _scene(plan, golden, what, before, now, (known["nothing"], known[what]))
+        for what, now in core.flags(threshold).items()
     ]
     for scene in scenes:
         console.print(f"scorer at {threshold.name}, {scene.what}: {scene.share_right:.1%} right", soft_wrap=True)
     return Sight(name=threshold.name, scenes=tuple(scenes))
 
 
+def _known(items: Sequence[GoldenItem], flags: Flags) -> KnownAnswers:
+    return count_known(items, {item.id: flags[item.id] == [item.hallucinated] for item in items})
+
+
 def _scene(
-    plan: GoldenSetsPlan, golden: GoldenSet, what: str, before: Flags, now: Flags, flakes: float = 0.0
+    plan: GoldenSetsPlan,
+    golden: GoldenSet,
+    what: str,
+    before: Flags,
+    now: Flags,
+    known: tuple[KnownAnswers, KnownAnswers],
 ) -> GateRuns:
     random = Random(SEED)  # noqa: S311 - seeded worlds
-    runs = []
+    runs, flakes = [], SCORER_FLAKES if what == FLAKING else 0.0
     for _ in range(plan.runs):
         drawn = draw(golden.items, random)
         first, second = (flaked(drawn.own(flags), flakes, random) for flags in (before, now))
-        runs.append(Run(kind=TargetKind.SCORER, drawn=drawn, before=first, now=second))
-    return tally(what, "no worse" if now is before else "worse", runs)
+        runs.append(Run(kind=TargetKind.SCORER, drawn=drawn, before=first, now=second, known=known))
+    return tally(what, "no worse" if what.startswith("nothing") else "worse", runs)
 
 
 def _applications(

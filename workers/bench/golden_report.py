@@ -83,15 +83,23 @@ def _category(found: CategoryFigures) -> Sequence[str]:
 def _scorers(result: GoldenSetsResult) -> str:
     runs = result.scorers[0].scenes[0].runs
     rows = [
-        [sight.name, each.what, each.right, *_verdicts(each), *(_mean(mean) for mean in each.means)]
+        [sight.name, each.what, each.right, *_verdicts(each), *_unasked(each), *(_mean(mean) for mean in each.means)]
         for sight in result.scorers
         for each in sight.scenes
     ]
     margin = 100 * result.scorers[0].scenes[0].margin
     return (
         f"**A scorer** over `core`, {runs} seeded runs each: pairs drawn anew with replacement, one repeat, the shipped "
-        f"margin of {margin:.3g} points. Shares are baseline > candidate, means of all runs.\n\n"
-        + table(["threshold", "what changed", *VERDICTS, "missed", "false alarms"], rows)
+        f"margin of {margin:.3g} points. The scorer is asked the known answers too, as in every run: these are the probes as "
+        "they are, not drawn anew, so one that has lost them is worse in all runs. Beside that stands what `core` shows by "
+        "itself. Shares are baseline > candidate, means of all runs.\n\n"
+        + table(
+            [
+                *("threshold", "what changed", *VERDICTS),
+                *("known answers right", "runs right by core alone", "missed", "false alarms"),
+            ],
+            rows,
+        )
     )
 
 
@@ -135,6 +143,12 @@ def _probes(result: GoldenSetsResult) -> str:
 def _verdicts(found: GateRuns) -> Sequence[str]:
     right = f"{found.share_right:.1%}" + ("" if found.share_right >= AIM else ", below 95%")
     return [right, *(f"{number / found.runs:.1%}" for number in (found.worse, found.no_worse, found.cannot_tell))]
+
+
+def _unasked(found: GateRuns) -> Sequence[str]:
+    if found.known is None or found.right_unasked is None:
+        return ["not asked", ""]
+    return [str(found.known), f"{found.right_unasked / found.runs:.1%}"]
 
 
 def _right(found: GateRuns) -> str:

@@ -52,6 +52,8 @@ class GateRuns(Frozen):
     no_worse: int
     margin: float
     means: tuple[EndpointMeans, ...]
+    known: int | None = None  # known answers that the scorer has right now; None: it is not asked
+    right_unasked: int | None = None  # runs with the right verdict by the set alone; None likewise
 
     @property
     def cannot_tell(self) -> int:

@@ -10,7 +10,7 @@ from service.core.golden.compare import compare
 from service.core.golden.comparison_schemas import ComparisonAnswer, EndpointAnswer
 from service.core.golden.gate import Verdict
 from service.core.golden.item import GoldenItem
-from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, RunRecord, TargetKind
+from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, KnownAnswers, RunRecord, TargetKind
 from workers.bench.golden_results import EndpointMeans, GateRuns
 
 Flags = Mapping[str, Sequence[bool]]  # of an item: whether each of its answers is flagged
@@ -48,7 +48,9 @@ def flaked(flags: Flags, share: float, random: Random) -> Flags:
     return {name: [flag != (random.random() < share) for flag in answers] for name, answers in flags.items()}
 
 
-def record(kind: TargetKind, name: str, items: Sequence[GoldenItem], flags: Flags) -> RunRecord:
+def record(
+    kind: TargetKind, name: str, items: Sequence[GoldenItem], flags: Flags, known: KnownAnswers | None = None
+) -> RunRecord:
     """A run over these items in which answers were flagged so."""
     now = datetime.now(UTC)
     return RunRecord(
@@ -61,6 +63,7 @@ def record(kind: TargetKind, name: str, items: Sequence[GoldenItem], flags: Flag
         repeats=len(flags[items[0].id]),
         started_at=now,
         finished_at=now,
+        known_answers=known,
         items=tuple(
             ItemRecord(item=item, digest="", answers=tuple(_answer(flagged) for flagged in flags[item.id]))
             for item in items
@@ -80,12 +83,14 @@ class Run:
     drawn: Drawn
     before: Flags
     now: Flags
+    known: tuple[KnownAnswers, KnownAnswers] | None = None  # of the scorer before and now
 
-    def compared(self) -> ComparisonAnswer:
-        """By the gate as it is shipped."""
+    def compared(self, *, asked: bool = True) -> ComparisonAnswer:
+        """By the gate as it is shipped, or by the items alone."""
+        before, now = self.known if self.known and asked else (None, None)
         return compare(
-            record(self.kind, "baseline", self.drawn.items, self.before),
-            record(self.kind, "candidate", self.drawn.items, self.now),
+            record(self.kind, "baseline", self.drawn.items, self.before, before),
+            record(self.kind, "candidate", self.drawn.items, self.now, now),
         )
 
 
@@ -94,6 +99,7 @@ def tally(what: str, right: str, runs: Sequence[Run]) -> GateRuns:
     compared = [run.compared() for run in runs]
     verdicts = [answer.verdict for answer in compared]
     first = runs[0]
+    known = None if first.known is None else first.known[1]
     return GateRuns(
         what=what,
         right=right,
@@ -103,6 +109,10 @@ def tally(what: str, right: str, runs: Sequence[Run]) -> GateRuns:
         worse=verdicts.count(Verdict.WORSE),
         no_worse=verdicts.count(Verdict.NO_WORSE),
         margin=fmean(answer.margin for answer in compared),
+        known=None if known is None else known.hallucinated.right + known.supported.right,
+        right_unasked=None
+        if known is None
+        else sum(run.compared(asked=False).verdict == right.replace(" ", "_") for run in runs),
         means=tuple(_means(each) for each in zip(*(answer.endpoints for answer in compared), strict=True)),
     )
 

@@ -4,8 +4,11 @@ The probes are no sample of anything: each of them is something that a working s
 error rate here, only a count below which a scorer is broken.
 """
 
+from collections.abc import Mapping, Sequence
+
 from pydantic import BaseModel
 
+from service.core.golden.item import GoldenItem, set_digest
 from service.core.golden.power import GREATEST_MARGIN
 from service.core.golden.probes import least_right
 from service.core.golden.record import KnownAnswers, KnownHalf
@@ -20,6 +23,21 @@ class KnownLost(BaseModel):
     right: int
     least: int  # that must be right
     before: int | None  # that the baseline's scorer had right; null: `least` is a floor
+
+
+def count_known(probes: Sequence[GoldenItem], right: Mapping[str, bool]) -> KnownAnswers:
+    """Of those probes that were asked, how many are right, by label.
+
+    Args:
+        probes: all of them.
+        right: by id, of those that were asked.
+    """
+    halves = {
+        label: [right[item.id] for item in probes if item.id in right and item.hallucinated is label]
+        for label in (True, False)
+    }
+    hallucinated, supported = (KnownHalf(items=len(halves[it]), right=sum(halves[it])) for it in (True, False))
+    return KnownAnswers(set_digest=set_digest(probes), hallucinated=hallucinated, supported=supported)
 
 
 def lost_since(before: KnownAnswers | None, now: KnownAnswers | None) -> list[KnownLost]:
