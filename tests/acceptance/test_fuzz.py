@@ -11,8 +11,8 @@ from tests.servers import Installation, wait_for
 
 pytestmark = pytest.mark.acceptance
 
-SECONDS = 12
-LEAST_REQUESTS = 150  # of a machine that is busy with other things
+ROUNDS_S = (12, 30, 90)  # the later ones where a machine is so busy that the fuzzer hardly starts in the earlier
+LEAST_REQUESTS = 150
 
 
 @pytest.fixture
@@ -39,9 +39,12 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 
 def test_answers_are_as_documented(installation: Installation, tmp_path: Path) -> None:
     """Statuses, content types, headers and bodies are documented; none is 5xx; afterwards counts add up."""
-    done = fuzz(installation.base, tmp_path, seconds=SECONDS)
-    assert done.returncode == 0, done.stdout[-8_000:]
-    statuses = answered(installation.base)
+    for seconds in ROUNDS_S:
+        done = fuzz(installation.base, tmp_path, seconds=seconds)
+        assert done.returncode == 0, done.stdout[-8_000:]
+        statuses = answered(installation.base)
+        if sum(statuses.values()) >= LEAST_REQUESTS:
+            break
     assert sum(statuses.values()) >= LEAST_REQUESTS
     assert [key for key in statuses if key[1] >= 500] == []
     wait_for(lambda: _counts_add_up(installation.base), seconds=5)

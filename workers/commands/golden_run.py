@@ -3,7 +3,7 @@
 import contextlib
 import os
 import subprocess
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from service.core.clock import utc_now
 from service.core.config import Settings
 from service.core.db import Database
 from service.core.errors import GoldenRunsDifferError, StartRefusedError, StoreUnavailableError
-from service.core.golden.compare import compare
+from service.core.golden.compare import compare, expected_flakes, is_moved
 from service.core.golden.item import GoldenItem, item_digest, set_digest
 from service.core.golden.known import lost_of_floor
 from service.core.golden.probes import shipped_probes
@@ -90,17 +90,18 @@ def run_jobs(asked: Asked, jobs: Sequence[Job]) -> Iterator[Report]:
     console = Console(stderr=True, highlight=False)
     scorer: Scorer | None = None
     for job in jobs:
-        _announce(console, job, asked.margin)
         scorer = scorer or load_scorer(_config(asked.settings))
+        _announce(console, job, asked.margin, scorer.attributes)
         yield _run(asked, job, scorer, console)
 
 
-def _announce(console: Console, job: Job, margin: float | None) -> None:
+def _announce(console: Console, job: Job, margin: float | None, runtime: Mapping[str, str]) -> None:
     plan, baseline = job.plan, job.baseline
     show_lines(console, f"{plan.golden.name}: {_number(job.items, plan.repeats)}, by {plan.target}.")
     if baseline is not None:
         held = _held(job.items, baseline, plan.golden.quarantine_on(utc_now().date()))
-        told = outlook(plan.kind, held, min(plan.repeats, baseline.repeats), margin)
+        flakes = expected_flakes(plan.kind, baseline.runtime, runtime)
+        told = outlook(plan.kind, held, min(plan.repeats, baseline.repeats), margin, flakes)
         show_lines(console, *told.sentences())
 
 
@@ -126,9 +127,11 @@ def compared_by_one(
 ) -> Report:
     """Two runs that are there; answers of an application that two scorers saw are scored by the one of the settings."""
     one = baseline.fingerprint == candidate.fingerprint is not None
-    if not one and baseline.kind is candidate.kind is TargetKind.APPLICATION:
+    moved = is_moved(baseline.runtime, candidate.runtime)
+    if (moved or not one) and baseline.kind is candidate.kind is TargetKind.APPLICATION:
         scorer = load_scorer(_config(settings))
-        baseline, candidate = scored_again(baseline, scorer), scored_again(candidate, scorer)
+        if not one or scorer.fingerprint == baseline.fingerprint:
+            baseline, candidate = scored_again(baseline, scorer), scored_again(candidate, scorer)
     quarantined = frozenset() if golden is None else golden.quarantine_on(candidate.started_at.date())
     return _report(baseline, candidate, golden, margin, quarantined)
 

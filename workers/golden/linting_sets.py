@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from service.core.golden.compare import FLAKES
 from service.core.golden.item import GoldenItem, questions
 from service.core.golden.record import TargetKind
 from workers.golden.adding import content_key
@@ -168,7 +169,7 @@ def _size(items: Sequence[GoldenItem]) -> Iterator[Finding]:
 
 def _too_few(kind: TargetKind, items: Sequence[GoldenItem], who: str) -> Iterator[Finding]:
     """Where even a great change for the worse would be called so less often than in 80 of 100 runs."""
-    found = outlook(kind, items, DEFAULT_REPEATS[kind], None)
+    found = outlook(kind, items, DEFAULT_REPEATS[kind], None, FLAKES[kind])
     if any(each.least is None or each.least > GREAT_CHANGE for each in found.endpoints):
         told = " ".join(found.sentences())
         yield warning("", "", f"Few items for {who}: {100 * GREAT_CHANGE:.0f} points more may be missed. {told}")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.core.golden.compare import ENDPOINTS, FLAKES, endpoint_sizes
+from service.core.golden.compare import ENDPOINTS, endpoint_sizes
 from service.core.golden.item import GoldenItem
 from service.core.golden.power import default_margin, detectable
 from service.core.golden.record import TargetKind
@@ -53,17 +53,19 @@ class Outlook:
         return lines
 
 
-def outlook(kind: TargetKind, items: Sequence[GoldenItem], repeats: int, margin: float | None) -> Outlook:
-    """What can be told of these items, so often repeated."""
+def outlook(
+    kind: TargetKind, items: Sequence[GoldenItem], repeats: int, margin: float | None, flakes: float
+) -> Outlook:
+    """What can be told of these items, so often repeated, where an unchanged target answers so many differently."""
     sizes = endpoint_sizes(kind, items)
-    allowed = default_margin(sizes, repeats, FLAKES[kind]) if margin is None else margin
+    allowed = default_margin(sizes, repeats, flakes) if margin is None else margin
     held = sum(size > 0 for size in sizes)
     return Outlook(
         margin=allowed,
         margin_given=margin is not None,
-        flakes=FLAKES[kind],
+        flakes=flakes,
         endpoints=tuple(
-            Detectable(name=name.value, items=size, least=detectable(size, repeats, allowed, held, FLAKES[kind]))
+            Detectable(name=name.value, items=size, least=detectable(size, repeats, allowed, held, flakes))
             for name, size in zip(ENDPOINTS[kind], sizes, strict=True)
             if size
         ),

@@ -199,6 +199,7 @@ def _record(
         started_at=started,
         finished_at=utc_now(),
         known_answers=known,
+        runtime=dict(scorer.attributes),
         items=tuple(
             ItemRecord(
                 item=item,

@@ -41,11 +41,12 @@ NOT_KEPT = "response_not_kept"  # by a database that was told to keep no texts
 
 
 def scored_again(record: RunRecord, scorer: Scorer) -> RunRecord:
-    """An application's run as this scorer sees it: the same responses, which a comparison needs one scorer for.
+    """An application's run as this scorer sees it, here: the same responses, which a comparison needs one scorer for.
 
-    What another scorer said of a response that was not kept counts for nothing: it becomes unknown.
+    Scored by the same one on another processor, some flags would differ. What another scorer said of a response that was not kept counts for nothing: it becomes unknown.
     """
-    if record.fingerprint == scorer.fingerprint:
+    runtime = dict(scorer.attributes)
+    if record.fingerprint == scorer.fingerprint and record.runtime in (None, runtime):
         return record
     places = [
         (place, number)
@@ -63,7 +64,7 @@ def scored_again(record: RunRecord, scorer: Scorer) -> RunRecord:
         )
         for place, each in enumerate(record.items)
     )
-    return record.model_copy(update={"items": items, "fingerprint": scorer.fingerprint})
+    return record.model_copy(update={"items": items, "fingerprint": scorer.fingerprint, "runtime": runtime})
 
 
 def _instead(before: AnswerRecord, now: AnswerRecord | None) -> AnswerRecord:

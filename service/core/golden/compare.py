@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.core.errors import GoldenRunsDifferError
@@ -32,6 +32,7 @@ from service.core.golden.item import GoldenItem
 from service.core.golden.known import lost_since
 from service.core.golden.power import (
     APPLICATION_FLAKES,
+    MOVED_FLAKES,
     SCORER_FLAKES,
     default_margin,
     items_needed,
@@ -83,6 +84,16 @@ def endpoint_sizes(kind: TargetKind, items: Iterable[GoldenItem]) -> list[int]:
     return [held.count(endpoint) for endpoint in ENDPOINTS[kind]]
 
 
+def expected_flakes(kind: TargetKind, before: Mapping[str, str] | None, now: Mapping[str, str] | None) -> float:
+    """Share of answers that differ between two runs of an unchanged target on these runtimes of the scorer."""
+    return MOVED_FLAKES if kind is TargetKind.SCORER and is_moved(before, now) else FLAKES[kind]
+
+
+def is_moved(before: Mapping[str, str] | None, now: Mapping[str, str] | None) -> bool:
+    """Whether two runtimes are known, and are not the same."""
+    return before is not None and now is not None and before != now
+
+
 def compare(
     baseline: RunRecord, candidate: RunRecord, *, margin: float | None = None, quarantined: Collection[str] = ()
 ) -> ComparisonAnswer:
@@ -103,11 +114,11 @@ def compare(
     held = {name: [each.pair for each in both if each.endpoint is name] for name in endpoints}
     repeats = min(baseline.repeats, candidate.repeats)
     sizes = [len(pairs) for pairs in held.values()]
-    allowed = default_margin(sizes, repeats, FLAKES[kind]) if margin is None else margin
+    flakes = expected_flakes(kind, baseline.runtime, candidate.runtime)
+    allowed = default_margin(sizes, repeats, flakes) if margin is None else margin
     tail = tail_of(sum(bool(pairs) for pairs in held.values()))
     told = [_endpoint(name, pairs, allowed, tail) for name, pairs in held.items()]
-    flakes = [pair.candidate.flake for pairs in held.values() for pair in pairs]
-    known = [flake for flake in flakes if flake is not None]
+    known = [flake for pairs in held.values() for pair in pairs if (flake := pair.candidate.flake) is not None]
     declined = _declined(both, tail)
     return ComparisonAnswer(
         verdict=_verdict(baseline, candidate, [each.verdict for each in told if each.items]),
@@ -292,6 +303,12 @@ def _notes(
     notes += [f"The set has no items for {each.name}: nothing is said of it." for each in told if not each.items]
     if declined.difference.ci_low > 0 and candidate.kind is TargetKind.APPLICATION:
         notes.append("The candidate declines to answer more often. What says nothing makes nothing up.")
+    if is_moved(baseline.runtime, candidate.runtime):
+        notes.append(
+            "The scorer ran on another processor, or with another version of its library, than for the baseline. These "
+            "round differently, which turns some flags close to the threshold"
+            + (": a derived margin allows for it." if candidate.kind is TargetKind.SCORER else ".")
+        )
     if baseline.repeats != candidate.repeats:
         notes.append(f"Repeats of an item: {baseline.repeats} in the baseline, {candidate.repeats} in the candidate.")
     return notes

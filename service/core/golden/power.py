@@ -10,8 +10,9 @@ from statistics import NormalDist
 from service.core.golden.gate import Changes, Pair, Side, changes, known_differences, tail_of
 
 # Share of answers that an unchanged target is expected to give differently from run to run. A scorer answers the same on one
-# processor; another kind rounds int8 products differently, which may turn a flag that is close to the threshold.
-APPLICATION_FLAKES, SCORER_FLAKES = 0.03, 0.002
+# processor; another kind rounds int8 products differently, which turns flags close to the threshold: of the bundled model's
+# over `core` 5 of 200 at balanced and none at strict, between processors with and without instructions for int8 products.
+APPLICATION_FLAKES, SCORER_FLAKES, MOVED_FLAKES = 0.03, 0.002, 0.03
 LEAST_MARGIN, GREATEST_MARGIN = 0.01, 0.10
 POWER = 0.8
 PASSES = 0.95  # of runs of an unchanged target

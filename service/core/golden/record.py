@@ -103,6 +103,9 @@ class RunRecord(_Part):
     started_at: AwareDatetime
     finished_at: datetime | None = None  # null: not all has ended
     known_answers: KnownAnswers | None = None  # null: the scorer was not asked
+    runtime: dict[str, str] | None = (
+        None  # what scores of one fingerprint may differ by: processor, library; null: unknown
+    )
     items: tuple[ItemRecord, ...]
 
     @property

@@ -40,6 +40,7 @@ class StoredRun:
     created_at: datetime
     finished_at: datetime | None
     known_answers: KnownAnswers | None  # of the scorer
+    runtime: Mapping[str, str] | None  # of the scorer; None: unknown
     counts: Mapping[AnswerState, int]  # of answers
     scored_by: AbstractSet[str]  # fingerprints of all scorers that ended an answer
 
@@ -153,6 +154,7 @@ def record_of(connection: Connection, run: StoredRun) -> RunRecord:
         started_at=run.created_at,
         finished_at=run.finished_at,
         known_answers=run.known_answers,
+        runtime=None if run.runtime is None else dict(run.runtime),
         items=tuple(
             ItemRecord(item=item, digest=item_digest(item), answers=tuple(given))
             for item, given in zip(items, answers, strict=True)
@@ -241,6 +243,7 @@ def store_record(  # noqa: PLR0913 - what a record does not say of itself
         store_text=store_text,
         origin=Origin.CLI,
         known_answers=record.known_answers,
+        runtime=record.runtime,
     )
     return add_run(connection, run, record.finished_at or record.started_at)
 

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,6 +82,7 @@ class NewRun:
     store_text: str = StoreText.FULL.value
     origin: Origin = Origin.API
     known_answers: KnownAnswers | None = None
+    runtime: Mapping[str, str] | None = None  # of the scorer
 
 
 def add_run(connection: Connection, run: NewRun, now: datetime) -> bool:
@@ -106,6 +107,7 @@ def add_run(connection: Connection, run: NewRun, now: datetime) -> bool:
         "quarantined": list(run.quarantined),
         "store_text": run.store_text,
         "origin": run.origin.value,
+        "runtime": None if run.runtime is None else dict(run.runtime),
         "known_answers": None if run.known_answers is None else run.known_answers.model_dump(),
         "created_at": run.created_at,
     }
