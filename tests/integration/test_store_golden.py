@@ -212,7 +212,9 @@ class TestAdded:
         asked = KnownAnswers(
             set_digest="p", hallucinated=KnownHalf(items=20, right=19), supported=KnownHalf(items=20, right=20)
         )
-        done = record_of(database).model_copy(update={"id": "cli", "release": "x", "known_answers": asked})
+        done = record_of(database).model_copy(
+            update={"id": "cli", "release": "x", "known_answers": asked, "runtime": {"device": "a"}}
+        )
         for expected in (True, False):
             with database.write() as connection:
                 assert store_record(connection, "default", done, baseline="r", margin=None) is expected

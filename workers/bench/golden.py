@@ -12,7 +12,7 @@ from models.load import Model, ScorerConfig, load_model, make_nli
 from models.types import Item, Outcome, Scored
 from service.core.golden.item import GoldenItem
 from service.core.golden.known import count_known
-from service.core.golden.power import SCORER_FLAKES
+from service.core.golden.power import MOVED_FLAKES, SCORER_FLAKES
 from service.core.golden.record import KnownAnswers, TargetKind
 from service.core.golden.sets import SHIPPED, GoldenSet, shipped_set
 from workers.bench.breaking import cut_contexts, swapped
@@ -29,6 +29,8 @@ CUT_TOKENS = 128
 OFF = 0.2
 INVENTS, MORE = 0.10, 0.15
 FLAKING = f"nothing, {100 * SCORER_FLAKES:.3g}% flakes"
+MOVED = f"nothing, another processor, {100 * MOVED_FLAKES:.3g}% flakes"
+FLAKES = {FLAKING: SCORER_FLAKES, MOVED: MOVED_FLAKES}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,10 +150,10 @@ class _Seen:
     broken: Mapping[str, Scores]
 
     def flags(self, threshold: _Threshold) -> dict[str, Flags]:
-        """By what changed; the first two are of the whole one."""
+        """By what changed."""
         return {
             "nothing": threshold.flags(self.whole),
-            FLAKING: threshold.flags(self.whole),
+            **{what: threshold.flags(self.whole) for what in FLAKES},
             **{what: threshold.flags(scores) for what, scores in self.broken.items()},
             f"threshold {OFF} too high": threshold.flags(self.whole, OFF),
             f"threshold {OFF} too low": threshold.flags(self.whole, -OFF),
@@ -186,11 +188,13 @@ def _scene(
     known: tuple[KnownAnswers, KnownAnswers],
 ) -> GateRuns:
     random = Random(SEED)  # noqa: S311 - seeded worlds
-    runs, flakes = [], SCORER_FLAKES if what == FLAKING else 0.0
+    runs, flakes = [], FLAKES.get(what, 0.0)
     for _ in range(plan.runs):
         drawn = draw(golden.items, random)
         first, second = (flaked(drawn.own(flags), flakes, random) for flags in (before, now))
-        runs.append(Run(kind=TargetKind.SCORER, drawn=drawn, before=first, now=second, known=known))
+        runs.append(
+            Run(kind=TargetKind.SCORER, drawn=drawn, before=first, now=second, known=known, moved=what == MOVED)
+        )
     return tally(what, "no worse" if what.startswith("nothing") else "worse", runs)
 
 

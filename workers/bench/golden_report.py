@@ -87,10 +87,11 @@ def _scorers(result: GoldenSetsResult) -> str:
         for sight in result.scorers
         for each in sight.scenes
     ]
-    margin = 100 * result.scorers[0].scenes[0].margin
+    margin, moved = (100 * result.scorers[0].scenes[at].margin for at in (0, 2))
     return (
         f"**A scorer** over `core`, {runs} seeded runs each: pairs drawn anew with replacement, one repeat, the shipped "
-        f"margin of {margin:.3g} points. The scorer is asked the known answers too, as in every run: these are the probes as "
+        f"margin of {margin:.3g} points, and {moved:.3g} where baseline and candidate were scored on two kinds of processors. "
+        "The scorer is asked the known answers too, as in every run: these are the probes as "
         "they are, not drawn anew, so one that has lost them is worse in all runs. Beside that stands what `core` shows by "
         "itself. Shares are baseline > candidate, means of all runs.\n\n"
         + table(

@@ -49,7 +49,13 @@ def flaked(flags: Flags, share: float, random: Random) -> Flags:
 
 
 def record(
-    kind: TargetKind, name: str, items: Sequence[GoldenItem], flags: Flags, known: KnownAnswers | None = None
+    kind: TargetKind,
+    name: str,
+    items: Sequence[GoldenItem],
+    flags: Flags,
+    *,
+    known: KnownAnswers | None = None,
+    processor: str = "",
 ) -> RunRecord:
     """A run over these items in which answers were flagged so."""
     now = datetime.now(UTC)
@@ -64,6 +70,7 @@ def record(
         started_at=now,
         finished_at=now,
         known_answers=known,
+        runtime={"device": processor},
         items=tuple(
             ItemRecord(item=item, digest="", answers=tuple(_answer(flagged) for flagged in flags[item.id]))
             for item in items
@@ -84,13 +91,21 @@ class Run:
     before: Flags
     now: Flags
     known: tuple[KnownAnswers, KnownAnswers] | None = None  # of the scorer before and now
+    moved: bool = False  # to another processor
 
     def compared(self, *, asked: bool = True) -> ComparisonAnswer:
         """By the gate as it is shipped, or by the items alone."""
         before, now = self.known if self.known and asked else (None, None)
         return compare(
-            record(self.kind, "baseline", self.drawn.items, self.before, before),
-            record(self.kind, "candidate", self.drawn.items, self.now, now),
+            record(self.kind, "baseline", self.drawn.items, self.before, known=before),
+            record(
+                self.kind,
+                "candidate",
+                self.drawn.items,
+                self.now,
+                known=now,
+                processor="another" if self.moved else "",
+            ),
         )
 
 

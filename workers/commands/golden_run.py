@@ -16,9 +16,10 @@ from service.core.clock import utc_now
 from service.core.config import Settings
 from service.core.db import Database
 from service.core.errors import GoldenRunsDifferError, StartRefusedError, StoreUnavailableError
-from service.core.golden.compare import compare, expected_flakes, is_moved
+from service.core.golden.compare import compare
 from service.core.golden.item import GoldenItem, item_digest, set_digest
 from service.core.golden.known import lost_of_floor
+from service.core.golden.power import expected_flakes, is_moved
 from service.core.golden.probes import shipped_probes
 from service.core.golden.record import RunRecord, TargetKind
 from service.core.golden.run_schemas import NO_BASELINE

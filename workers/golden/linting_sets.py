@@ -5,8 +5,8 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from service.core.golden.compare import FLAKES
 from service.core.golden.item import GoldenItem, questions
+from service.core.golden.power import FLAKES
 from service.core.golden.record import TargetKind
 from workers.golden.adding import content_key
 from workers.golden.linting_finding import Finding, error, warning

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from service.core.errors import GoldenRunsDifferError
@@ -30,14 +30,7 @@ from service.core.golden.gate import (
 )
 from service.core.golden.item import GoldenItem
 from service.core.golden.known import lost_since
-from service.core.golden.power import (
-    APPLICATION_FLAKES,
-    MOVED_FLAKES,
-    SCORER_FLAKES,
-    default_margin,
-    items_needed,
-    repeats_needed,
-)
+from service.core.golden.power import default_margin, expected_flakes, is_moved, items_needed, repeats_needed
 from service.core.golden.record import AnswerRecord, ItemRecord, RunRecord, TargetKind
 from service.core.golden.significance import holm, sign_test
 
@@ -45,7 +38,6 @@ ENDPOINTS = {
     TargetKind.SCORER: (Endpoint.MISSED, Endpoint.FALSE_ALARMS),
     TargetKind.APPLICATION: (Endpoint.MADE_UP,),
 }
-FLAKES = {TargetKind.SCORER: SCORER_FLAKES, TargetKind.APPLICATION: APPLICATION_FLAKES}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,16 +74,6 @@ def endpoint_sizes(kind: TargetKind, items: Iterable[GoldenItem]) -> list[int]:
     """Items of each endpoint."""
     held = [endpoint_of(kind, item) for item in items]
     return [held.count(endpoint) for endpoint in ENDPOINTS[kind]]
-
-
-def expected_flakes(kind: TargetKind, before: Mapping[str, str] | None, now: Mapping[str, str] | None) -> float:
-    """Share of answers that differ between two runs of an unchanged target on these runtimes of the scorer."""
-    return MOVED_FLAKES if kind is TargetKind.SCORER and is_moved(before, now) else FLAKES[kind]
-
-
-def is_moved(before: Mapping[str, str] | None, now: Mapping[str, str] | None) -> bool:
-    """Whether two runtimes are known, and are not the same."""
-    return before is not None and now is not None and before != now
 
 
 def compare(

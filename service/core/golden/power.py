@@ -2,17 +2,19 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from statistics import NormalDist
 
 from service.core.golden.gate import Changes, Pair, Side, changes, known_differences, tail_of
+from service.core.golden.record import TargetKind
 
-# Share of answers that an unchanged target is expected to give differently from run to run. A scorer answers the same on one
-# processor; another kind rounds int8 products differently, which turns flags close to the threshold: of the bundled model's
-# over `core` 5 of 200 at balanced and none at strict, between processors with and without instructions for int8 products.
-APPLICATION_FLAKES, SCORER_FLAKES, MOVED_FLAKES = 0.03, 0.002, 0.03
+# Share of answers that turn by chance in each run of an unchanged target. A scorer answers the same on one processor; another
+# kind rounds int8 products differently, which turns flags close to the threshold: of the bundled model's over `core` 5 of 200
+# at balanced and none at strict, between processors with and without instructions for such products. Half of that is each's.
+APPLICATION_FLAKES, SCORER_FLAKES, MOVED_FLAKES = 0.03, 0.002, 0.015
+FLAKES = {TargetKind.SCORER: SCORER_FLAKES, TargetKind.APPLICATION: APPLICATION_FLAKES}
 LEAST_MARGIN, GREATEST_MARGIN = 0.01, 0.10
 POWER = 0.8
 PASSES = 0.95  # of runs of an unchanged target
@@ -22,6 +24,16 @@ _STEP = 0.001  # that margins are rounded up to
 _FEW = 10.0  # expected events from which on their difference is taken for normal
 _NOTHING = 1e-6
 _SEVERAL = 2  # repeats from which on they tell how far an item differs from repeat to repeat
+
+
+def expected_flakes(kind: TargetKind, before: Mapping[str, str] | None, now: Mapping[str, str] | None) -> float:
+    """Share of answers that turn by chance in each of two runs of an unchanged target, on these runtimes of the scorer."""
+    return MOVED_FLAKES if kind is TargetKind.SCORER and is_moved(before, now) else FLAKES[kind]
+
+
+def is_moved(before: Mapping[str, str] | None, now: Mapping[str, str] | None) -> bool:
+    """Whether two runtimes are known, and are not the same."""
+    return before is not None and now is not None and before != now
 
 
 def default_margin(sizes: Sequence[int], repeats: int, flakes: float) -> float:

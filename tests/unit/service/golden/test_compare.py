@@ -7,7 +7,7 @@ from service.core.errors import GoldenRunsDifferError
 from service.core.golden.compare import bad, compare, endpoint_of, endpoint_sizes
 from service.core.golden.comparison_schemas import ComparisonAnswer, Endpoint, EndpointAnswer
 from service.core.golden.gate import Verdict
-from service.core.golden.power import APPLICATION_FLAKES, SCORER_FLAKES, default_margin
+from service.core.golden.power import APPLICATION_FLAKES, MOVED_FLAKES, SCORER_FLAKES, default_margin
 from service.core.golden.record import ItemRecord, RunRecord, TargetKind
 from tests.unit.service.golden.runs import ANSWERS, Marked, item, many, run
 
@@ -139,6 +139,24 @@ def test_margin() -> None:
         assert (given.margin, given.margin_given, given.verdict) == (margin, True, verdict)
     scorer = [*many("-" * 100, "h"), *many("+" * 50, "ok", **OK)]
     assert of_scorer(scorer, scorer).margin == default_margin([100, 50], 1, SCORER_FLAKES)
+
+
+def test_another_processor() -> None:
+    """It turns flags close to a scorer's threshold: the margin allows for it, and a note says so; unknown ones do not."""
+    scorer = [*many("-" * 100, "h"), *many("+" * 100, "ok", **OK)]
+    here, there = {"device": "a"}, {"device": "b"}
+    for before, now, flakes in (
+        (here, here, SCORER_FLAKES),
+        (here, there, MOVED_FLAKES),
+        (None, there, SCORER_FLAKES),
+        (here, None, SCORER_FLAKES),
+    ):
+        found = compare(run(*scorer, kind=SCORER, runtime=before), run(*scorer, kind=SCORER, runtime=now))
+        assert found.margin == default_margin([100, 100], 1, flakes)
+        assert any("another processor" in note for note in found.notes) is (flakes == MOVED_FLAKES)
+    app = compare(run(*many("+" * 100), runtime=here), run(*many("+" * 100), runtime=there))
+    assert app.margin == default_margin([100], 1, APPLICATION_FLAKES)
+    assert any("another processor" in note for note in app.notes)
 
 
 # --- what decides nothing
