@@ -78,7 +78,7 @@ class Pipeline:
             database=database, scorer=scorer, progress=progress, metrics=metrics, lease_s=limits.lease_s
         )
         self._golden = GoldenScoring(
-            database=database, scorer=scorer, limits=limits, progress=progress, metrics=metrics
+            database=database, scorer=scorer, limits=limits, progress=progress, metrics=metrics, probing=probing
         )
         self._by = ScoredBy(scorer=scorer.name, fingerprint=scorer.fingerprint, attributes=dict(scorer.attributes))
         backend = self._by.attributes.get("backend", "")

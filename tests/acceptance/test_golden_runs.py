@@ -101,3 +101,6 @@ def test_every_answer_ends_once(installation: Installation) -> None:
     flagged = {name: given[0]["flagged"] for name, given in answers.items() if name != f"i-{POISON}"}
     assert flagged == {f"i-{n}": n % 2 == 1 for n in range(ITEMS) if n != POISON}
     assert len(ended["scored_by"]) == 1
+    known = ended["record"]["known_answers"]  # a worker asks its scorer before it takes any answer
+    assert (known["hallucinated"]["items"], known["supported"]) == (20, {"items": 20, "right": 20})
+    assert ended["record"]["runtime"] == {"backend": "fake"}

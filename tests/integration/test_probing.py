@@ -9,8 +9,11 @@ from models.types import EncodedPair, Item, Outcome, Probability, Unscored, Unsc
 from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.golden.item import set_digest
+from service.core.golden.record import AnswerRecord, AnswerState, KnownAnswers, KnownHalf, TargetKind
 from service.core.metrics import WorkerMetrics
 from service.core.queue import Doorbell, connect
+from service.core.store.golden import StoredRun, find_run
+from service.core.store.golden_adding import NewAnswer, NewRun, add_run, new_set
 from tests.integration.conftest import Outage
 from tests.integration.probing import INTERVAL_S, ITEMS, Prober, is_wrong, probe_set, stored, told_round
 from tests.integration.support import DEAD_REDIS, ToldScorer, new_sample, scored, states, store
@@ -19,6 +22,29 @@ from tests.unit.models.support import WordBackend, word_scorer
 from workers.golden.probing import FIRST_S, GROUP
 from workers.progress import Progress, StoppedError
 from workers.ticker import Ticker
+
+
+def add_golden(database: Database) -> None:
+    """A run `r` of a scorer over two items."""
+    record = AnswerRecord(state=AnswerState.PENDING)
+    run = NewRun(
+        tenant="default",
+        id="r",
+        body_digest="d",
+        golden=new_set("kettles", probe_set().items[:2]),
+        kind=TargetKind.SCORER,
+        target="scorer",
+        repeats=1,
+        answers=[NewAnswer(position=at, repeat=0, record=record) for at in range(2)],
+        created_at=utc_now(),
+    )
+    with database.write() as connection:
+        add_run(connection, run, utc_now())
+
+
+def golden_run(database: Database) -> StoredRun:
+    with database.read() as connection:
+        return find_run(connection, "default", "r")
 
 
 def told(answer: Callable[[Item], Outcome]) -> ToldScorer:
@@ -187,12 +213,31 @@ class TestTurns:
         assert prober.pipeline.drain() == 0
         assert stored(database) == []
 
+    def test_a_golden_run_waits_for_the_first_round(self, database: Database) -> None:
+        """It is to know whether its scorer is broken: the round goes first, also where samples wait, and runs note it."""
+        add_golden(database)
+        store(database, *[new_sample(f"s-{n}") for n in range(60)])
+        prober = Prober(database, told(lambda item: scored(flagged=is_wrong(item) and "1" not in item.response)))
+        prober.pipeline.drain()
+        run = golden_run(database)
+        assert run.finished_at is not None
+        assert run.known_answers == KnownAnswers(
+            set_digest=set_digest(prober.probes.items),
+            hallucinated=KnownHalf(items=ITEMS // 2, right=ITEMS // 2 - 1),
+            supported=KnownHalf(items=ITEMS // 2, right=ITEMS // 2),
+        )
+        assert run.runtime == {"backend": "none"}
+        assert len(stored(database)) == 1
+
     def test_a_set_that_is_in_quarantine_is_no_round(self, database: Database) -> None:
-        """Nothing is written, and nothing fails."""
+        """Nothing is written, nothing fails, and no golden run waits for it."""
         prober = Prober(database, ToldScorer(), probes=probe_set(items=()))
         prober.clock.now += FIRST_S
         prober.pipeline.drain()
+        add_golden(database)
+        prober.pipeline.drain()
         assert stored(database) == []
+        assert (golden_run(database).finished_at is not None, golden_run(database).known_answers) == (True, None)
 
 
 class TestOutage:

@@ -29,6 +29,7 @@ from service.core.store.golden import (
     store_record,
 )
 from service.core.store.golden_adding import NewAnswer, NewRun, add_run, new_set
+from service.core.store.golden_scorers import RunScorer
 from service.core.store.golden_taking import (
     FinishedAnswer,
     TakenAnswer,
@@ -109,7 +110,21 @@ def take(database: Database, limits: TakeLimits = LIMITS, *, alone: bool = False
 def finish(database: Database, rows: list[TakenAnswer], record: AnswerRecord = DONE, by: str = "f1") -> int:
     with database.write() as connection:
         done = [FinishedAnswer(taken=row, record=record) for row in rows]
-        return len(finish_golden(connection, done, by, utc_now()))
+        return len(finish_golden(connection, done, scorer(by), utc_now()))
+
+
+def scorer(
+    fingerprint: str = "f1", found: int | None = None, passed: int = 20, device: str = "a", digest: str = "p"
+) -> RunScorer:
+    """A worker's, with so many known answers right of 20 of each label; None: it was not asked."""
+    known = None
+    if found is not None:
+        known = KnownAnswers(
+            set_digest=digest,
+            hallucinated=KnownHalf(items=20, right=found),
+            supported=KnownHalf(items=20, right=passed),
+        )
+    return RunScorer(fingerprint=fingerprint, runtime={"device": device}, known_answers=known)
 
 
 def give_back(database: Database, rows: list[TakenAnswer], *, failed: bool) -> None:
@@ -363,6 +378,35 @@ class TestFinished:
         run = run_of(database)
         assert (run.fingerprint, run.mixed, sorted(run.scored_by)) == (None, True, ["f1", "f2"])
         assert record_of(database).fingerprint is None
+
+    @pytest.mark.parametrize(
+        ("scorers", "known", "devices"),
+        [
+            ([scorer(), scorer()], None, "a"),
+            ([scorer(found=20), scorer()], (20, 20), "a"),
+            ([scorer(), scorer(found=19, device="b")], (19, 20), "a | b"),
+            ([scorer(found=20, passed=7), scorer(found=4, device="b"), scorer(found=20)], (4, 7), "a | b"),
+            ([scorer(device="c"), scorer(device="a"), scorer(device="b")], None, "a | b | c"),
+            ([scorer(found=20), scorer(found=0, digest="others")], (20, 20), "a"),
+        ],
+    )
+    def test_a_run_knows_its_scorers(
+        self, database: Database, scorers: list[RunScorer], known: tuple[int, int] | None, devices: str
+    ) -> None:
+        """Of known answers the worst of all workers counts, also where one was not asked; and all that they ran on."""
+        add(database, new_run(count=len(scorers) + 1))
+        one = replace(LIMITS, rows=1)
+        for by in scorers:
+            rows = [FinishedAnswer(taken=row, record=DONE) for row in take(database, one)]
+            with database.write() as connection:
+                assert len(finish_golden(connection, rows, by, utc_now())) == 1
+            fenced = scorer(found=0, passed=0, device="fenced")
+            with database.write() as connection:
+                assert finish_golden(connection, rows, fenced, utc_now()) == []
+        record = record_of(database)
+        assert record.runtime == {"device": devices}
+        found = record.known_answers
+        assert (found and (found.hallucinated.right, found.supported.right)) == known
 
     def test_what_fails_alone_is_given_up(self, database: Database) -> None:
         """After three failures alone an answer is unscored with the reason, and its run ends."""

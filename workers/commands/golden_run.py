@@ -35,7 +35,7 @@ from workers.golden.report import Report, make_report
 from workers.golden.running import Plan, require_writable, run
 from workers.golden.scoring_answers import scored_again
 from workers.golden.target import kind_of
-from workers.golden.wording import counted, known_sentence
+from workers.golden.wording import counted
 from workers.scorer import scorer_config
 
 
@@ -161,7 +161,7 @@ def _known_missed(record: RunRecord) -> tuple[str, ...]:
     if known is None or probes is None or known.set_digest != set_digest(probes.items):
         return ()
     lost = lost_of_floor(probes.floors.get(record.fingerprint or ""), known)
-    return tuple(f"{(told := known_sentence(each))[:1].upper()}{told[1:]}." for each in lost)
+    return tuple(f"{each.words[:1].upper()}{each.words[1:]}." for each in lost)
 
 
 def _baseline(asked: Asked, plan: Plan) -> RunRecord | None:

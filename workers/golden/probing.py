@@ -17,8 +17,9 @@ from service.core.clock import utc_now
 from service.core.db import Database
 from service.core.errors import StoreUnavailableError
 from service.core.golden.item import GoldenItem, set_digest
+from service.core.golden.known import count_known
 from service.core.golden.probes import ProbeRound, is_right, probes_on
-from service.core.golden.record import AnswerRecord, AnswerState
+from service.core.golden.record import AnswerRecord, AnswerState, KnownAnswers
 from service.core.golden.sets import GoldenSet
 from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
@@ -71,11 +72,22 @@ class Probing:
         self._items: tuple[GoldenItem, ...] = ()  # of the round under way
         self._found: dict[str, AnswerRecord] = {}  # of it, by id; empty: none is under way
         self._error: str | None = None  # that an item of it raised, the first one
+        self._rounds = 0
+        self.known: KnownAnswers | None = None  # of the last round; None: there was none, or nothing to ask
 
     @property
     def due(self) -> bool:
         """Whether a round, or the rest of one, is to be scored; also for other threads."""
         return self._clock() >= self._next_at
+
+    @property
+    def began(self) -> bool:
+        """Whether a round has ended: what golden runs are told of this scorer."""
+        return self._rounds > 0
+
+    def hurry(self) -> None:
+        """Has the round that is to come, or under way, go on at once, also while samples wait."""
+        self._next_at = min(self._next_at, self._clock() - self._interval_s)
 
     def step(self, *, busy: bool) -> int:
         """Scores a few items if a round is due, and ends it after the last; returns how many.
@@ -116,6 +128,7 @@ class Probing:
         made = self._round() if self._found else None
         error, self._found, self._error = self._error, {}, None
         self._next_at = self._clock() + self._interval_s
+        self._rounds += 1
         if made is None:  # all are in quarantine
             return
         for result, number in (("right", made.right), ("wrong", made.wrong), ("unknown", made.unknown)):
@@ -128,6 +141,7 @@ class Probing:
         correct = {item.id: is_right(item, self._found[item.id]) for item in self._items}
         wrong = [name for name, right in correct.items() if right is False]
         unknown = [name for name, right in correct.items() if right is None]
+        self.known = count_known(self._probes.items, {name: right is True for name, right in correct.items()})
         made = ProbeRound(
             worker=self._worker,
             fingerprint=self._scorer.fingerprint,

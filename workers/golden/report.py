@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from service.core.golden.comparison_schemas import ComparisonAnswer
 from service.core.golden.gate import Verdict
+from service.core.golden.known import BROKEN
 from service.core.golden.record import RunRecord, TargetKind
 from service.core.golden.summary import SummaryAnswer, summarise
 from workers.golden.wording import (
     BELOW_FLOOR,
-    BROKEN,
     HEADS,
     NOT_COMPARED,
     error_sentence,

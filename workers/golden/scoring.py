@@ -15,6 +15,7 @@ from service.core.golden.record import AnswerState
 from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
 from service.core.store.golden import read_items
+from service.core.store.golden_scorers import RunScorer
 from service.core.store.golden_taking import (
     FinishedAnswer,
     TakenAnswer,
@@ -25,6 +26,7 @@ from service.core.store.golden_taking import (
     take_golden,
 )
 from service.core.store.taking import TakeLimits
+from workers.golden.probing import Probing
 from workers.golden.scoring_answers import answer_record, item_of
 from workers.progress import Progress, StoppedError
 
@@ -39,9 +41,17 @@ class GoldenScoring:
     """Takes answers, scores and finishes them. One that fails, or whose worker died, is tried again alone."""
 
     def __init__(
-        self, *, database: Database, scorer: Scorer, limits: TakeLimits, progress: Progress, metrics: WorkerMetrics
+        self,
+        *,
+        database: Database,
+        scorer: Scorer,
+        limits: TakeLimits,
+        progress: Progress,
+        metrics: WorkerMetrics,
+        probing: Probing | None,
     ) -> None:
-        """The scorer is loaded and warm. `limits`: those of samples."""
+        """The scorer is loaded and warm. `limits`: those of samples. `probing`: tells runs what this scorer must know."""
+        self._probing = probing
         self._database = database
         self._scorer = scorer
         self._limits = replace(limits, rows=min(limits.rows, ROWS), tokens=max(1, limits.tokens // PART))
@@ -60,6 +70,9 @@ class GoldenScoring:
         with self._database.read() as connection:
             if not any_golden(connection):
                 return 0
+        if self._probing is not None and not self._probing.began:
+            self._probing.hurry()  # the run is to know whether this scorer is broken
+            return 0
         done = 0
         for alone in (False, True):
             if not self._progress.stopping:
@@ -111,6 +124,11 @@ class GoldenScoring:
             self._fail(rows, error)
         return []
 
+    @property
+    def _by(self) -> RunScorer:
+        known = None if self._probing is None else self._probing.known
+        return RunScorer(fingerprint=self._scorer.fingerprint, runtime=self._scorer.attributes, known_answers=known)
+
     def _count_pairs(self, outcomes: Sequence[Outcome]) -> None:
         self._metrics.pairs.inc(sum(outcome.pairs for outcome in outcomes if isinstance(outcome, Scored)))
 
@@ -119,7 +137,7 @@ class GoldenScoring:
         while True:
             try:
                 with self._database.write() as connection:
-                    counted = finish_golden(connection, finished, self._scorer.fingerprint, utc_now())
+                    counted = finish_golden(connection, finished, self._by, utc_now())
                 break
             except StoreUnavailableError:
                 log.warning("golden_finish_failed", answers=len(finished))

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from service.core.golden.comparison_schemas import ComparisonAnswer, Endpoint, EndpointAnswer
 from service.core.golden.gate import Verdict
-from service.core.golden.known import KnownLost
 from service.core.golden.record import KnownAnswers, RunRecord, TargetKind
 from service.core.golden.summary import EndpointRate, SummaryAnswer
 
 HEADS = {Verdict.NO_WORSE: "No worse", Verdict.WORSE: "Worse", Verdict.CANNOT_TELL: "Cannot tell yet"}
-NOT_COMPARED, BELOW_FLOOR, BROKEN = "Not compared", "Below its floor", "The scorer is broken"
+NOT_COMPARED, BELOW_FLOOR = "Not compared", "Below its floor"
 UNKNOWN = "unknown"
 NAMES = {
     Endpoint.MISSED: "missed hallucinations",
@@ -83,7 +82,7 @@ def verdict_reason(comparison: ComparisonAnswer, baseline: RunRecord, candidate:
     """Why the verdict is what it is: a sentence without its first word's capital and without a full stop."""
     verdict, margin = comparison.verdict, comparison.margin
     telling = [each for each in comparison.endpoints if each.items and each.verdict is verdict]
-    blocked = [*_blocked(baseline, candidate), *map(known_sentence, comparison.known_lost)]
+    blocked = [*_blocked(baseline, candidate), *(lost.words for lost in comparison.known_lost)]
     if verdict is Verdict.CANNOT_TELL and blocked:
         return "; ".join(blocked)
     words = {Verdict.NO_WORSE: _no_worse, Verdict.WORSE: _worse, Verdict.CANNOT_TELL: _open}[verdict]
@@ -92,14 +91,7 @@ def verdict_reason(comparison: ComparisonAnswer, baseline: RunRecord, candidate:
         told[-1] += f" (margin {margin_points(margin)} points)"
     elif not comparison.known_lost:
         return "the two runs have no item in common that counts"
-    return "; ".join([*map(known_sentence, comparison.known_lost), *told])
-
-
-def known_sentence(lost: KnownLost) -> str:
-    """What a broken scorer has lost, likewise."""
-    label, does = ("hallucinated", "finds") if lost.hallucinated else ("supported", "passes")
-    bound = f"and its floor is {lost.least:,}" if lost.before is None else f"and the baseline's scorer {lost.before:,}"
-    return f"of {lost.items:,} known answers that are {label} it {does} {lost.right:,}, {bound}"
+    return "; ".join([*(lost.words for lost in comparison.known_lost), *told])
 
 
 def known_answers_words(known: KnownAnswers | None) -> str:

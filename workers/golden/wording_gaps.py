@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from service.core.golden.comparison_schemas import ComparisonAnswer, DeclinedAnswer
+from service.core.golden.known import BROKEN
 from service.core.golden.record import AnswerState, RunRecord, TargetKind
 from service.core.golden.summary import SummaryAnswer
 from workers.golden.wording import counted, listed, percent, points, span
@@ -41,7 +42,8 @@ def gaps(comparison: ComparisonAnswer | None, summary: SummaryAnswer, candidate:
     if comparison is None:
         unlabelled = len(candidate.items) - sum(each.items for each in summary.endpoints)
         return [*found, *([f"{counted(unlabelled, 'item')} left out, without a label."] if unlabelled else [])]
-    return [*_items(comparison), *comparison.notes, *found, *_declined(comparison)]
+    notes = [note for note in comparison.notes if not note.startswith(BROKEN)]  # that is the verdict's own reason
+    return [*_items(comparison), *notes, *found, *_declined(comparison)]
 
 
 def _items(comparison: ComparisonAnswer) -> Iterator[str]:

@@ -29,7 +29,7 @@ from service.core.golden.gate import (
     together,
 )
 from service.core.golden.item import GoldenItem
-from service.core.golden.known import lost_since
+from service.core.golden.known import BROKEN, lost_since
 from service.core.golden.power import default_margin, expected_flakes, is_moved, items_needed, repeats_needed
 from service.core.golden.record import AnswerRecord, ItemRecord, RunRecord, TargetKind
 from service.core.golden.significance import holm, sign_test
@@ -101,9 +101,9 @@ def compare(
     tail = tail_of(sum(bool(pairs) for pairs in held.values()))
     told = [_endpoint(name, pairs, allowed, tail) for name, pairs in held.items()]
     known = [flake for pairs in held.values() for pair in pairs if (flake := pair.candidate.flake) is not None]
-    declined = _declined(both, tail)
+    declined, lost = _declined(both, tail), lost_since(baseline.known_answers, candidate.known_answers)
     return ComparisonAnswer(
-        verdict=_verdict(baseline, candidate, [each.verdict for each in told if each.items]),
+        verdict=_verdict(baseline, candidate, [each.verdict for each in told if each.items], broken=bool(lost)),
         kind=kind,
         set_name=candidate.set_name,
         baseline_id=baseline.id,
@@ -118,9 +118,9 @@ def compare(
         flipped=_flipped(both),
         flaky=_flaky(both),
         declined=declined,
-        known_lost=lost_since(baseline.known_answers, candidate.known_answers),
+        known_lost=lost,
         left_out=left_out,
-        notes=_notes(baseline, candidate, told, declined),
+        notes=[f"{BROKEN}: {each.words}." for each in lost] + _notes(baseline, candidate, told, declined),
     )
 
 
@@ -133,14 +133,14 @@ def _require_comparable(baseline: RunRecord, candidate: RunRecord) -> None:
         )
 
 
-def _verdict(baseline: RunRecord, candidate: RunRecord, verdicts: Sequence[Verdict]) -> Verdict:
+def _verdict(baseline: RunRecord, candidate: RunRecord, verdicts: Sequence[Verdict], *, broken: bool) -> Verdict:
     """What the endpoints say together; nothing, where two scorers looked at an application, or a broken one.
 
     A scorer that has lost known answers is worse, whatever the set shows of it.
     """
     if candidate.pending or baseline.pending or _scored_by_two(baseline, candidate):
         return Verdict.CANNOT_TELL
-    if lost_since(baseline.known_answers, candidate.known_answers):
+    if broken:
         return Verdict.WORSE if candidate.kind is TargetKind.SCORER else Verdict.CANNOT_TELL
     return together(verdicts)
 

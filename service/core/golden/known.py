@@ -14,6 +14,8 @@ from service.core.golden.probes import least_right
 from service.core.golden.record import KnownAnswers, KnownHalf
 from service.core.golden.sets import Floor
 
+BROKEN = "The scorer is broken"
+
 
 class KnownLost(BaseModel):
     """Known answers of one label of which a scorer has fewer right than it must."""
@@ -23,6 +25,13 @@ class KnownLost(BaseModel):
     right: int
     least: int  # that must be right
     before: int | None  # that the baseline's scorer had right; null: `least` is a floor
+
+    @property
+    def words(self) -> str:
+        """A sentence without its first word's capital and without a full stop."""
+        label, does = ("hallucinated", "finds") if self.hallucinated else ("supported", "passes")
+        bound = f"its floor is {self.least:,}" if self.before is None else f"the baseline's scorer {self.before:,}"
+        return f"of {self.items:,} known answers that are {label} it {does} {self.right:,}, and {bound}"
 
 
 def count_known(probes: Sequence[GoldenItem], right: Mapping[str, bool]) -> KnownAnswers:
@@ -38,6 +47,21 @@ def count_known(probes: Sequence[GoldenItem], right: Mapping[str, bool]) -> Know
     }
     hallucinated, supported = (KnownHalf(items=len(halves[it]), right=sum(halves[it])) for it in (True, False))
     return KnownAnswers(set_digest=set_digest(probes), hallucinated=hallucinated, supported=supported)
+
+
+def worst_of(first: KnownAnswers, second: KnownAnswers) -> KnownAnswers:
+    """Of two scorers that shared a run, the fewer right of each label; the first's where they were asked other items."""
+    if first.set_digest != second.set_digest or any(was.items != now.items for _, was, now in _halves(first, second)):
+        return first
+    return KnownAnswers(
+        set_digest=first.set_digest,
+        hallucinated=min(first.hallucinated, second.hallucinated, key=_right),
+        supported=min(first.supported, second.supported, key=_right),
+    )
+
+
+def _right(half: KnownHalf) -> int:
+    return half.right
 
 
 def lost_since(before: KnownAnswers | None, now: KnownAnswers | None) -> list[KnownLost]:

@@ -31,6 +31,7 @@ from models.types import UnscoredReason
 from service.core.clock import database_now
 from service.core.golden.record import AnswerRecord, AnswerState
 from service.core.golden_tables import golden_answers, golden_runs, golden_sets
+from service.core.store.golden_scorers import RunScorer, note_scorer
 from service.core.store.removal import KEYED
 from service.core.store.taking import ALONE_LIMIT, TakeLimits
 from service.core.tables import StoreText
@@ -134,11 +135,12 @@ def _held_by(row: TakenAnswer) -> ColumnElement[bool]:
 
 
 def finish_golden(
-    connection: Connection, rows: Sequence[FinishedAnswer], fingerprint: str, now: datetime
+    connection: Connection, rows: Sequence[FinishedAnswer], by: RunScorer, now: datetime
 ) -> list[FinishedAnswer]:
     """Ends each answer that is still held, and runs of which it was the last; returns those that counted."""
     seqs = _hold_runs(connection, (row.taken.run_seq for row in rows))
-    counted = [row for row in rows if _finish_one(connection, row, fingerprint)]
+    counted = [row for row in rows if _finish_one(connection, row, by.fingerprint)]
+    note_scorer(connection, sorted({row.taken.run_seq for row in counted}), by)
     end_runs(connection, seqs, now)
     return counted
 

@@ -77,6 +77,13 @@ def test_a_broken_scorer_decides(kind: TargetKind, verdict: Verdict) -> None:
     assert broken.endpoints == whole.endpoints
 
 
+def test_the_notes_tell_it() -> None:
+    """For those who read a comparison over HTTP."""
+    before, now = (run(*many("-"), kind=SCORER, known_answers=known(right, 20)) for right in (20, 4))
+    told = "The scorer is broken: of 20 known answers that are hallucinated it finds 4, and the baseline's scorer 20."
+    assert compare(before, now).notes[0] == told
+
+
 def test_what_is_pending_cannot_be_told() -> None:
     """A run that has not ended says nothing yet, broken or not."""
     before = run(*many("--"), kind=SCORER, known_answers=known(20, 20))
