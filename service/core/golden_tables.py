@@ -65,7 +65,7 @@ golden_runs = Table(
     Column("finished_at", UtcTime),  # null: some answers are pending
     Column("fingerprint", String(64)),  # of the scorer; null: not finished, none, or more than one
     Column("known_answers", JSON(none_as_null=True)),  # KnownAnswers; null: the scorer was not asked
-    Column("runtime", JSON(none_as_null=True)),  # of the scorer; null: unknown, or that of several workers
+    Column("runtime", JSON(none_as_null=True)),  # of the scorer, or of all that shared the run; null: unknown
     UniqueConstraint("tenant", "id"),
     Index("ix_golden_runs_set", "set_seq"),
     # A worker may hold answers of a run that is removed meanwhile: its number must not come again.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.golden_running import LENIENT, TARGET, Golden, flat, golden
+from tests.integration.golden_running import LENIENT, TARGET, Golden, flat, golden, kettle
 
 __all__ = ["golden"]
 MAIN = Path("golden_baselines/mine.main.json")
@@ -77,3 +77,20 @@ def test_a_run_of_which_nothing_is_known_passes_nothing_and_is_no_baseline(golde
     assert "Nothing is known of that run" in flat(golden("baseline", "mine", *target, code=2).stderr)
     golden.run("mine", "--target", TARGET, "--repeats", "1")
     golden("baseline", "mine", "--target", TARGET)
+
+
+def test_what_is_in_quarantine_makes_no_run_known(golden: Golden) -> None:
+    """It counts for nothing, also in the rates of a run without a baseline."""
+    golden.add_set("mine", [kettle(number, hallucinated=False) for number in range(2)])
+    (golden.folder / "mine/quarantine.toml").write_text(
+        '[[items]]\nid = "ok-0"\nuntil = 2999-01-01\nreason = "flaky"\n'
+    )
+    told = flat(golden.run("mine").stdout)
+    assert "Not compared: of 1 supported item, 0.0% are flagged" in told
+    assert "1 item left out, quarantined: ok-0." in told
+    only = golden.folder / "half_bot.py"
+    only.write_text(
+        "def answer(question, contexts):\n    if '1' in question:\n        raise OSError\n    return contexts[0]\n"
+    )
+    done = golden.run("mine", "--target", "half_bot:answer", "--repeats", "1", "--attempts", "1", code=4)
+    assert "Cannot tell yet: of the answers to 1 question nothing is known." in flat(done.stdout)

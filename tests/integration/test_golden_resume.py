@@ -1,6 +1,7 @@
 """A golden run that is interrupted: the same command goes on, another one must not."""
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -96,7 +97,7 @@ def test_ctrl_c(golden: Golden) -> None:
 
 
 def test_another_command_does_not(stopped: Golden) -> None:
-    """Another release, other repeats or items, another scorer: refused with the ways out, and nothing is asked or lost."""
+    """Another release, other repeats or items, another scorer or processor: refused with the ways out, and nothing is asked or lost."""
     before, _ = ANSWERS.read_bytes(), stopped.calls
     for arguments, environment, told in (
         (["--release", "r2"], {}, "the options or limits"),
@@ -106,6 +107,12 @@ def test_another_command_does_not(stopped: Golden) -> None:
     ):
         done = stopped.run(*ASKED, *arguments, code=2, **environment)
         assert f"Since then changed: {told}. Give another --json, or --restart to begin anew." in flat(done.stderr)
+    state = json.loads(RESUME.read_text())
+    elsewhere = state | {"options": state["options"].replace('"backend": "fake"', '"backend": "elsewhere"')}
+    assert elsewhere != state
+    RESUME.write_text(json.dumps(elsewhere))
+    assert "changed: the options or limits." in flat(stopped.run(*ASKED, code=2).stderr)
+    RESUME.write_text(json.dumps(state))
     stopped.add_set("mine", kettles(COUNT + 1))
     assert "changed: the input" in flat(stopped.run(*ASKED, code=2).stderr)
     assert (stopped.calls, ANSWERS.read_bytes()) == ([], before)

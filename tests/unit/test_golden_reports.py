@@ -113,12 +113,12 @@ def test_a_broken_scorer_is_told_first(kind: TargetKind, verdict: Verdict, by: s
         KnownAnswers(set_digest="p", hallucinated=KnownHalf(items=20, right=r), supported=KnownHalf(items=20, right=20))
         for r in (20, 4)
     )
-    told = "of 20 known answers that are hallucinated it finds 4, and "
+    told = "of 20 known answers that are hallucinated it misses 16, "
     if by == "baseline":
         report = reported(many(200, "-"), many(200, "-"), kind=kind, known=(whole, broken))
-        told += "the baseline's scorer 20"
+        told += "the baseline's scorer 0"
     else:
-        told = told.capitalize() + "its floor is 19"
+        told = told.capitalize() + "its floor allows 1"
         report = reported(many(200, "-"), many(200, "-"), kind=kind, known=(None, broken), known_missed=(f"{told}.",))
     assert (report.verdict, report.head) == (verdict, "The scorer is broken")
     assert told in report.reason

@@ -18,7 +18,7 @@ from service.core.golden.sets import SHIPPED, GoldenSet, shipped_set
 from workers.bench.breaking import cut_contexts, swapped
 from workers.bench.golden_applications import measure_applications
 from workers.bench.golden_figures import Scores, figures
-from workers.bench.golden_results import GateRuns, GoldenSetsResult, ProbeFigures, SetFigures, Sight
+from workers.bench.golden_results import GateRuns, GoldenSetsResult, SetFigures, Sight
 from workers.bench.golden_runs import Flags, Run, draw, flaked, tally
 from workers.bench.machine import describe_machine
 from workers.golden.scoring_answers import item_of
@@ -128,7 +128,6 @@ def bench_golden_sets(plan: GoldenSetsPlan, config: ScorerConfig, console: Conso
             for each in thresholds
         ),
         applications=tuple(_applications(plan, bench, whole[core.name], thresholds, console)),
-        probes=tuple(_probes(whole[probes.name], broken[probes.name], thresholds[-1])),
     )
 
 
@@ -209,17 +208,3 @@ def _applications(
         return {each.name: [each.flagged(outcome) for outcome in outcomes] for each in thresholds}
 
     return measure_applications(whole.items, flagged, runs=plan.runs, invents=INVENTS, more=MORE, console=console)
-
-
-def _probes(whole: Scores, broken: Mapping[str, Scores], threshold: _Threshold) -> list[ProbeFigures]:
-    truth = {item.id: bool(item.hallucinated) for item in whole.items}
-
-    def right(what: str, flags: Flags) -> ProbeFigures:
-        return ProbeFigures(what=what, right=sum(flags[name] == [bad] for name, bad in truth.items()), of=len(truth))
-
-    return [
-        right("nothing", threshold.flags(whole)),
-        *(right(what, threshold.flags(scores)) for what, scores in broken.items()),
-        right(f"threshold {OFF} too high", threshold.flags(whole, OFF)),
-        right(f"threshold {OFF} too low", threshold.flags(whole, -OFF)),
-    ]

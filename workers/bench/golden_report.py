@@ -24,7 +24,6 @@ def golden_section(result: GoldenSetsResult) -> str:
         "### What the gate says\n",
         _scorers(result),
         _applications(result),
-        _probes(result),
     ]
     return section("Golden sets", result.machine, text, "\n".join(parts))
 
@@ -87,7 +86,8 @@ def _scorers(result: GoldenSetsResult) -> str:
         for sight in result.scorers
         for each in sight.scenes
     ]
-    margin, moved = (100 * result.scorers[0].scenes[at].margin for at in (0, 2))
+    scenes = result.scorers[0].scenes
+    margin, moved = (next(100 * each.margin for each in scenes if each.moved is is_moved) for is_moved in (False, True))
     return (
         f"**A scorer** over `core`, {runs} seeded runs each: pairs drawn anew with replacement, one repeat, the shipped "
         f"margin of {margin:.3g} points, and {moved:.3g} where baseline and candidate were scored on two kinds of processors. "
@@ -131,13 +131,6 @@ def _applications(result: GoldenSetsResult) -> str:
         f"{margins[4]:.3g} for 20; what the 100 questions were flagged before and after; and how many items the runs with 20 "
         "questions asked for (median). **What the scorer does not see no gate can tell**: the same worlds are shown by labels "
         "alone, and by the shipped scorer.\n\n" + table(header, rows)
-    )
-
-
-def _probes(result: GoldenSetsResult) -> str:
-    rows = [[each.what, f"{each.right} of {each.of}"] for each in result.probes]
-    return "**The probes**, one pass at strict, as workers make it on a schedule:\n\n" + table(
-        ["what broke", "right"], rows
     )
 
 

@@ -53,6 +53,7 @@ class GateRuns(Frozen):
     margin: float
     means: tuple[EndpointMeans, ...]
     known: int | None = None  # known answers that the scorer has right now; None: it is not asked
+    moved: bool = False  # the scorer ran on another processor than for the baseline
     right_unasked: int | None = None  # runs with the right verdict by the set alone; None likewise
 
     @property
@@ -73,14 +74,6 @@ class Sight(Frozen):
     scenes: tuple[GateRuns, ...]
 
 
-class ProbeFigures(Frozen):
-    """What one pass over the probes shows of a scorer."""
-
-    what: str
-    right: int
-    of: int
-
-
 class GoldenSetsResult(Frozen):
     """All of it."""
 
@@ -95,4 +88,3 @@ class GoldenSetsResult(Frozen):
     sets: tuple[SetFigures, ...]
     scorers: tuple[Sight, ...]
     applications: tuple[Sight, ...]
-    probes: tuple[ProbeFigures, ...]

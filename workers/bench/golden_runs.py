@@ -124,6 +124,7 @@ def tally(what: str, right: str, runs: Sequence[Run]) -> GateRuns:
         worse=verdicts.count(Verdict.WORSE),
         no_worse=verdicts.count(Verdict.NO_WORSE),
         margin=fmean(answer.margin for answer in compared),
+        moved=first.moved,
         known=None if known is None else known.hallucinated.right + known.supported.right,
         right_unasked=None
         if known is None

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import subprocess
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from service.core.errors import GoldenRunsDifferError, StartRefusedError, StoreU
 from service.core.golden.compare import compare
 from service.core.golden.item import GoldenItem, item_digest, set_digest
 from service.core.golden.known import lost_of_floor
-from service.core.golden.power import expected_flakes, is_moved
+from service.core.golden.power import expected_flakes
 from service.core.golden.probes import shipped_probes
 from service.core.golden.record import RunRecord, TargetKind
 from service.core.golden.run_schemas import NO_BASELINE
+from service.core.golden.runtime import Runtime, runtime_of
 from service.core.golden.sets import GoldenSet
 from service.core.golden.summary import summarise
 from service.core.policy import read_policy
@@ -30,6 +31,7 @@ from service.core.store.golden import store_record
 from workers.commands.golden_target import Http, application_of
 from workers.commands.shown import show_lines
 from workers.golden.baselines import DEFAULT_NAME, baseline_file, database_is_there, find_run
+from workers.golden.known import known_answers
 from workers.golden.outlook import DEFAULT_REPEATS, outlook
 from workers.golden.report import Report, make_report
 from workers.golden.running import Plan, require_writable, run
@@ -79,7 +81,7 @@ def prepare(asked: Asked, golden: GoldenSet, out: Path) -> Job:
         parallel=asked.parallel,
         out=out,
         restart=asked.restart,
-        probes=_probes(golden) if asked.probes else None,
+        probes=_probes(golden, kind_of(asked.target)) if asked.probes else None,
     )
     job = Job(plan=plan, items=plan.items, baseline=_baseline(asked, plan))
     require_writable(out)
@@ -92,11 +94,11 @@ def run_jobs(asked: Asked, jobs: Sequence[Job]) -> Iterator[Report]:
     scorer: Scorer | None = None
     for job in jobs:
         scorer = scorer or load_scorer(_config(asked.settings))
-        _announce(console, job, asked.margin, scorer.attributes)
+        _announce(console, job, asked.margin, runtime_of(scorer.attributes))
         yield _run(asked, job, scorer, console)
 
 
-def _announce(console: Console, job: Job, margin: float | None, runtime: Mapping[str, str]) -> None:
+def _announce(console: Console, job: Job, margin: float | None, runtime: Runtime) -> None:
     plan, baseline = job.plan, job.baseline
     show_lines(console, f"{plan.golden.name}: {_number(job.items, plan.repeats)}, by {plan.target}.")
     if baseline is not None:
@@ -128,11 +130,11 @@ def compared_by_one(
 ) -> Report:
     """Two runs that are there; answers of an application that two scorers saw are scored by the one of the settings."""
     one = baseline.fingerprint == candidate.fingerprint is not None
-    moved = is_moved(baseline.runtime, candidate.runtime)
-    if (moved or not one) and baseline.kind is candidate.kind is TargetKind.APPLICATION:
-        scorer = load_scorer(_config(settings))
-        if not one or scorer.fingerprint == baseline.fingerprint:
-            baseline, candidate = scored_again(baseline, scorer), scored_again(candidate, scorer)
+    if not one and baseline.kind is candidate.kind is TargetKind.APPLICATION:
+        scorer, probes = load_scorer(_config(settings)), shipped_probes()
+        known = None if probes is None else known_answers(scorer, probes, utc_now().date())  # of the one that decides
+        baseline, candidate = scored_again(baseline, scorer), scored_again(candidate, scorer)
+        candidate = candidate.model_copy(update={"known_answers": known})
     quarantined = frozenset() if golden is None else golden.quarantine_on(candidate.started_at.date())
     return _report(baseline, candidate, golden, margin, quarantined)
 
@@ -146,22 +148,26 @@ def _report(
 ) -> Report:
     comparison = None if baseline is None else compare(baseline, record, margin=margin, quarantined=quarantined)
     missed = () if golden is None else _floors_missed(golden, record, quarantined)
-    return make_report(record, baseline, comparison, floors_missed=missed, known_missed=_known_missed(record))
+    return make_report(
+        record, baseline, comparison, floors_missed=missed, known_missed=_known_missed(record), quarantined=quarantined
+    )
 
 
-def _probes(golden: GoldenSet) -> GoldenSet | None:
-    """The known answers, unless they are what is run."""
+def _probes(golden: GoldenSet, kind: TargetKind) -> GoldenSet | None:
+    """The known answers, unless a scorer is run over them anyway."""
     probes = shipped_probes()
-    return None if probes is None or set_digest(probes.items) == set_digest(golden.items) else probes
+    if kind is TargetKind.SCORER and probes is not None and set_digest(probes.items) == set_digest(golden.items):
+        return None
+    return probes
 
 
 def _known_missed(record: RunRecord) -> tuple[str, ...]:
     """What the scorer does not reach of its floor of known answers, a sentence each."""
     known, probes = record.known_answers, shipped_probes()
-    if known is None or probes is None or known.set_digest != set_digest(probes.items):
+    if known is None or probes is None or record.pending or known.set_digest != set_digest(probes.items):
         return ()
     lost = lost_of_floor(probes.floors.get(record.fingerprint or ""), known)
-    return tuple(f"{each.words[:1].upper()}{each.words[1:]}." for each in lost)
+    return tuple(f"{each.words[:1].upper()}{each.words[1:]}." for each in lost if each.certain)
 
 
 def _baseline(asked: Asked, plan: Plan) -> RunRecord | None:

@@ -11,8 +11,8 @@ from workers.golden.scoring_answers import score_answers
 
 
 def known_answers(scorer: Scorer, probes: GoldenSet, day: date) -> KnownAnswers:
-    """What it has right of those that count on that day; what it cannot score is not right."""
+    """What it has right of those that count on that day; what it cannot score is unknown."""
     items = probes_on(probes, day)
     records = score_answers(scorer, [(item, item.response or "") for item in items])
-    right = {item.id: is_right(item, record) is True for item, record in zip(items, records, strict=True)}
+    right = {item.id: is_right(item, record) for item, record in zip(items, records, strict=True)}
     return count_known(probes.items, right)

@@ -141,7 +141,7 @@ class Probing:
         correct = {item.id: is_right(item, self._found[item.id]) for item in self._items}
         wrong = [name for name, right in correct.items() if right is False]
         unknown = [name for name, right in correct.items() if right is None]
-        self.known = count_known(self._probes.items, {name: right is True for name, right in correct.items()})
+        self.known = count_known(self._probes.items, correct)
         made = ProbeRound(
             worker=self._worker,
             fingerprint=self._scorer.fingerprint,

@@ -1,5 +1,6 @@
 """The report of a golden run: what all its forms (terminal, HTML, JUnit, Markdown) are made of. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from service.core.golden.comparison_schemas import ComparisonAnswer
@@ -25,7 +26,8 @@ class Report:
     """One run over one set, with its baseline where it has one."""
 
     candidate: RunRecord
-    summary: SummaryAnswer  # of the candidate
+    summary: SummaryAnswer  # of the candidate, without what is in quarantine
+    quarantined: tuple[str, ...]  # ids of its items that are
     baseline: RunRecord | None  # as it was compared: an application's answers as the candidate's scorer sees them
     comparison: ComparisonAnswer | None
     floors_missed: tuple[str, ...] = ()  # sentences
@@ -48,7 +50,7 @@ class Report:
     @property
     def head(self) -> str:
         """The verdict in two or three words."""
-        if self.known_missed or (self.comparison is not None and self.comparison.known_lost):
+        if self.known_missed or (self.comparison is not None and any(e.certain for e in self.comparison.known_lost)):
             return BROKEN
         if self.floors_missed:
             return BELOW_FLOOR
@@ -81,7 +83,7 @@ class Report:
     @property
     def gaps(self) -> list[str]:
         """What the figures do not cover, a sentence each."""
-        return gaps(self.comparison, self.summary, self.candidate)
+        return gaps(self.comparison, self.summary, self.candidate, self.quarantined)
 
     @property
     def _tests_scorer(self) -> bool:
@@ -101,6 +103,7 @@ def make_report(
     *,
     floors_missed: tuple[str, ...] = (),
     known_missed: tuple[str, ...] = (),
+    quarantined: Collection[str] = (),
 ) -> Report:
     """The report of a run.
 
@@ -110,10 +113,14 @@ def make_report(
         comparison: of the two.
         floors_missed: sentences on what of a floor is not reached.
         known_missed: sentences on the scorer's floor of known answers, likewise.
+        quarantined: ids of items that count for nothing.
     """
+    quarantined = frozenset(quarantined)
+    counted = tuple(each for each in candidate.items if each.item.id not in quarantined)
     return Report(
         candidate=candidate,
-        summary=summarise(candidate),
+        summary=summarise(candidate.model_copy(update={"items": counted})),
+        quarantined=tuple(sorted(quarantined & {each.item.id for each in candidate.items})),
         baseline=baseline,
         comparison=comparison,
         floors_missed=floors_missed,

@@ -15,6 +15,7 @@ from service.core.clock import utc_now
 from service.core.errors import StartRefusedError
 from service.core.golden.item import GoldenItem, item_digest, questions, set_digest
 from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, KnownAnswers, RunRecord, TargetKind
+from service.core.golden.runtime import runtime_of
 from service.core.golden.sets import GoldenSet
 from workers.golden.adding import write_whole
 from workers.golden.asking import Answered, Unit, ask_all
@@ -147,6 +148,7 @@ def _made(plan: Plan, items: Sequence[GoldenItem], scorer: Scorer) -> Made:
         "repeats": plan.repeats,
         "release": plan.release,
         "git_commit": plan.git_commit,
+        "runtime": runtime_of(scorer.attributes),  # a run is of one processor, whose kind its record tells
     }
     return Made(
         input_sha256=set_digest(items), fingerprint=scorer.fingerprint, options=json.dumps(options, sort_keys=True)
@@ -199,7 +201,7 @@ def _record(
         started_at=started,
         finished_at=utc_now(),
         known_answers=known,
-        runtime=dict(scorer.attributes),
+        runtime=runtime_of(scorer.attributes),
         items=tuple(
             ItemRecord(
                 item=item,

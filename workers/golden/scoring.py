@@ -12,6 +12,7 @@ from service.core.db import Database
 from service.core.errors import StoreUnavailableError
 from service.core.golden.item import GoldenItem
 from service.core.golden.record import AnswerState
+from service.core.golden.runtime import runtime_of
 from service.core.log import log, where
 from service.core.metrics import WorkerMetrics
 from service.core.store.golden import read_items
@@ -127,7 +128,9 @@ class GoldenScoring:
     @property
     def _by(self) -> RunScorer:
         known = None if self._probing is None else self._probing.known
-        return RunScorer(fingerprint=self._scorer.fingerprint, runtime=self._scorer.attributes, known_answers=known)
+        return RunScorer(
+            fingerprint=self._scorer.fingerprint, runtime=runtime_of(self._scorer.attributes), known_answers=known
+        )
 
     def _count_pairs(self, outcomes: Sequence[Outcome]) -> None:
         self._metrics.pairs.inc(sum(outcome.pairs for outcome in outcomes if isinstance(outcome, Scored)))

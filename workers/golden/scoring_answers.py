@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from models.types import Context, Item, NotApplicable, Outcome, Scored, Scorer, Unscored
 from service.core.golden.item import GoldenItem
 from service.core.golden.record import AnswerRecord, AnswerState, ItemRecord, RunRecord
+from service.core.golden.runtime import runtime_of
 from workers.offline.answer import claim_answer
 from workers.offline.scoring import score_items
 
@@ -43,10 +44,12 @@ NOT_KEPT = "response_not_kept"  # by a database that was told to keep no texts
 def scored_again(record: RunRecord, scorer: Scorer) -> RunRecord:
     """An application's run as this scorer sees it, here: the same responses, which a comparison needs one scorer for.
 
-    Scored by the same one on another processor, some flags would differ. What another scorer said of a response that was not kept counts for nothing: it becomes unknown.
+    What another scorer said of a response that was not kept counts for nothing: it becomes unknown. What this very one said
+    on another processor, where some flags would differ, stays.
     """
-    runtime = dict(scorer.attributes)
-    if record.fingerprint == scorer.fingerprint and record.runtime in (None, runtime):
+    runtime = runtime_of(scorer.attributes)
+    same = record.fingerprint == scorer.fingerprint
+    if same and record.runtime in (None, runtime):
         return record
     places = [
         (place, number)
@@ -60,11 +63,16 @@ def scored_again(record: RunRecord, scorer: Scorer) -> RunRecord:
         ItemRecord(
             item=each.item,
             digest=each.digest,
-            answers=tuple(_instead(answer, found.get((place, number))) for number, answer in enumerate(each.answers)),
+            answers=tuple(
+                answer if same and (place, number) not in found else _instead(answer, found.get((place, number)))
+                for number, answer in enumerate(each.answers)
+            ),
         )
         for place, each in enumerate(record.items)
     )
-    return record.model_copy(update={"items": items, "fingerprint": scorer.fingerprint, "runtime": runtime})
+    return record.model_copy(
+        update={"items": items, "fingerprint": scorer.fingerprint, "runtime": runtime if found else record.runtime}
+    )
 
 
 def _instead(before: AnswerRecord, now: AnswerRecord | None) -> AnswerRecord:

@@ -99,7 +99,8 @@ def known_answers_words(known: KnownAnswers | None) -> str:
     if known is None:
         return ""
     halves = (known.hallucinated, known.supported)
-    return f"{sum(each.right for each in halves):,} of {sum(each.items for each in halves):,} known answers right"
+    right, items, unknown = (sum(getattr(each, name) for each in halves) for name in ("right", "items", "unknown"))
+    return f"{right:,} of {items:,} known answers right" + (f"; {unknown:,} could not be scored" if unknown else "")
 
 
 def rates_reason(summary: SummaryAnswer) -> str:

@@ -1,9 +1,8 @@
 """The words of golden reports for what they do not cover: items left out, answers that nothing is known of, notes. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from service.core.golden.comparison_schemas import ComparisonAnswer, DeclinedAnswer
-from service.core.golden.known import BROKEN
 from service.core.golden.record import AnswerState, RunRecord, TargetKind
 from service.core.golden.summary import SummaryAnswer
 from workers.golden.wording import counted, listed, percent, points, span
@@ -36,13 +35,16 @@ def left_out(comparison: ComparisonAnswer) -> dict[str, str]:
     return {name: why for names, why in kinds for name in names}
 
 
-def gaps(comparison: ComparisonAnswer | None, summary: SummaryAnswer, candidate: RunRecord) -> list[str]:
+def gaps(
+    comparison: ComparisonAnswer | None, summary: SummaryAnswer, candidate: RunRecord, quarantined: Sequence[str]
+) -> list[str]:
     """A sentence for each thing that a reader must know of and the figures do not tell."""
     found = list(_answers(summary))
     if comparison is None:
-        unlabelled = len(candidate.items) - sum(each.items for each in summary.endpoints)
-        return [*found, *([f"{counted(unlabelled, 'item')} left out, without a label."] if unlabelled else [])]
-    notes = [note for note in comparison.notes if not note.startswith(BROKEN)]  # that is the verdict's own reason
+        unlabelled = len(candidate.items) - len(quarantined) - sum(each.items for each in summary.endpoints)
+        left = [f"{counted(unlabelled, 'item')} left out, without a label."] if unlabelled else []
+        return [*_left_out(quarantined, "quarantined"), *left, *found]
+    notes = comparison.notes[len(comparison.known_lost) :]  # the first ones are the verdict's own reason
     return [*_items(comparison), *notes, *found, *_declined(comparison)]
 
 
@@ -55,8 +57,12 @@ def _items(comparison: ComparisonAnswer) -> Iterator[str]:
         (out.only_baseline, "missing, which only the baseline has"),
         (out.unlabelled, UNLABELLED),
     ):
-        if names:
-            yield f"{counted(len(names), 'item')} left out, {why}: {listed(names)}."
+        yield from _left_out(names, why)
+
+
+def _left_out(names: Sequence[str], why: str) -> Iterator[str]:
+    if names:
+        yield f"{counted(len(names), 'item')} left out, {why}: {listed(names)}."
 
 
 def _answers(summary: SummaryAnswer) -> Iterator[str]:

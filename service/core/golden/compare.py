@@ -29,8 +29,9 @@ from service.core.golden.gate import (
     together,
 )
 from service.core.golden.item import GoldenItem
-from service.core.golden.known import BROKEN, lost_since
-from service.core.golden.power import default_margin, expected_flakes, is_moved, items_needed, repeats_needed
+from service.core.golden.known import KnownLost, lost_since
+from service.core.golden.notes import notes_on, scored_by_two
+from service.core.golden.power import default_margin, expected_flakes, items_needed, repeats_needed
 from service.core.golden.record import AnswerRecord, ItemRecord, RunRecord, TargetKind
 from service.core.golden.significance import holm, sign_test
 
@@ -101,9 +102,10 @@ def compare(
     tail = tail_of(sum(bool(pairs) for pairs in held.values()))
     told = [_endpoint(name, pairs, allowed, tail) for name, pairs in held.items()]
     known = [flake for pairs in held.values() for pair in pairs if (flake := pair.candidate.flake) is not None]
-    declined, lost = _declined(both, tail), lost_since(baseline.known_answers, candidate.known_answers)
+    declined, pending = _declined(both, tail), baseline.pending + candidate.pending
+    lost = [] if pending else lost_since(baseline.known_answers, candidate.known_answers)
     return ComparisonAnswer(
-        verdict=_verdict(baseline, candidate, [each.verdict for each in told if each.items], broken=bool(lost)),
+        verdict=_verdict(baseline, candidate, [each.verdict for each in told if each.items], lost),
         kind=kind,
         set_name=candidate.set_name,
         baseline_id=baseline.id,
@@ -120,7 +122,7 @@ def compare(
         declined=declined,
         known_lost=lost,
         left_out=left_out,
-        notes=[f"{BROKEN}: {each.words}." for each in lost] + _notes(baseline, candidate, told, declined),
+        notes=[each.note for each in lost] + notes_on(baseline, candidate, told, declined),
     )
 
 
@@ -133,20 +135,19 @@ def _require_comparable(baseline: RunRecord, candidate: RunRecord) -> None:
         )
 
 
-def _verdict(baseline: RunRecord, candidate: RunRecord, verdicts: Sequence[Verdict], *, broken: bool) -> Verdict:
+def _verdict(
+    baseline: RunRecord, candidate: RunRecord, verdicts: Sequence[Verdict], lost: Sequence[KnownLost]
+) -> Verdict:
     """What the endpoints say together; nothing, where two scorers looked at an application, or a broken one.
 
     A scorer that has lost known answers is worse, whatever the set shows of it.
     """
-    if candidate.pending or baseline.pending or _scored_by_two(baseline, candidate):
+    if candidate.pending or baseline.pending or scored_by_two(baseline, candidate):
         return Verdict.CANNOT_TELL
-    if broken:
-        return Verdict.WORSE if candidate.kind is TargetKind.SCORER else Verdict.CANNOT_TELL
+    if lost:
+        certain = candidate.kind is TargetKind.SCORER and any(each.certain for each in lost)
+        return Verdict.WORSE if certain else Verdict.CANNOT_TELL
     return together(verdicts)
-
-
-def _scored_by_two(baseline: RunRecord, candidate: RunRecord) -> bool:
-    return candidate.kind is TargetKind.APPLICATION and baseline.fingerprint != candidate.fingerprint
 
 
 def _matched(
@@ -268,29 +269,3 @@ def _categories(both: Sequence[Both]) -> list[CategoryAnswer]:
         )
         for name, pairs in sorted(held.items())
     ]
-
-
-def _notes(
-    baseline: RunRecord, candidate: RunRecord, told: Sequence[EndpointAnswer], declined: DeclinedAnswer
-) -> list[str]:
-    notes = []
-    if _scored_by_two(baseline, candidate):
-        notes.append("Two scorers looked at the answers, so their flags cannot be compared: score both by one.")
-    if candidate.pending or baseline.pending:
-        notes.append(f"{candidate.pending + baseline.pending} answers are not scored yet.")
-    if unknown := sum(each.unknown for each in told):
-        notes.append(
-            f"Items of which something is unknown: {unknown}. It counts against `no worse` and against `worse`."
-        )
-    notes += [f"The set has no items for {each.name}: nothing is said of it." for each in told if not each.items]
-    if declined.difference.ci_low > 0 and candidate.kind is TargetKind.APPLICATION:
-        notes.append("The candidate declines to answer more often. What says nothing makes nothing up.")
-    if is_moved(baseline.runtime, candidate.runtime):
-        notes.append(
-            "The scorer ran on another processor, or with another version of its library, than for the baseline. These "
-            "round differently, which turns some flags close to the threshold"
-            + (": a derived margin allows for it." if candidate.kind is TargetKind.SCORER else ".")
-        )
-    if baseline.repeats != candidate.repeats:
-        notes.append(f"Repeats of an item: {baseline.repeats} in the baseline, {candidate.repeats} in the candidate.")
-    return notes

@@ -2,13 +2,14 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
 from statistics import NormalDist
 
 from service.core.golden.gate import Changes, Pair, Side, changes, known_differences, tail_of
 from service.core.golden.record import TargetKind
+from service.core.golden.runtime import Runtime, is_moved
 
 # Share of answers that turn by chance in each run of an unchanged target. A scorer answers the same on one processor; another
 # kind rounds int8 products differently, which turns flags close to the threshold: of the bundled model's over `core` 5 of 200
@@ -26,14 +27,9 @@ _NOTHING = 1e-6
 _SEVERAL = 2  # repeats from which on they tell how far an item differs from repeat to repeat
 
 
-def expected_flakes(kind: TargetKind, before: Mapping[str, str] | None, now: Mapping[str, str] | None) -> float:
+def expected_flakes(kind: TargetKind, before: Runtime | None, now: Runtime | None) -> float:
     """Share of answers that turn by chance in each of two runs of an unchanged target, on these runtimes of the scorer."""
     return MOVED_FLAKES if kind is TargetKind.SCORER and is_moved(before, now) else FLAKES[kind]
-
-
-def is_moved(before: Mapping[str, str] | None, now: Mapping[str, str] | None) -> bool:
-    """Whether two runtimes are known, and are not the same."""
-    return before is not None and now is not None and before != now
 
 
 def default_margin(sizes: Sequence[int], repeats: int, flakes: float) -> float:
@@ -42,7 +38,7 @@ def default_margin(sizes: Sequence[int], repeats: int, flakes: float) -> float:
     Args:
         sizes: items of each endpoint.
         repeats: of each item, in both runs.
-        flakes: share of answers that differ from run to run.
+        flakes: share of answers that turn by chance in each run.
 
     Never over GREATEST_MARGIN: a set that cannot rule out a change by ten points cannot pass without being told to.
     """

@@ -76,7 +76,13 @@ class KnownHalf(_Part):
     """Of the known answers those of one label."""
 
     items: Annotated[int, Field(ge=0)]
-    right: Annotated[int, Field(ge=0)]  # scored, and flagged as the label says
+    right: Annotated[int, Field(ge=0)]  # flagged as the label says
+    unknown: Annotated[int, Field(ge=0)] = 0  # could not be scored: neither right nor wrong
+
+    @property
+    def wrong(self) -> int:
+        """Those that are known not to be right."""
+        return self.items - self.right - self.unknown
 
 
 class KnownAnswers(_Part):
@@ -103,9 +109,7 @@ class RunRecord(_Part):
     started_at: AwareDatetime
     finished_at: datetime | None = None  # null: not all has ended
     known_answers: KnownAnswers | None = None  # null: the scorer was not asked
-    runtime: dict[str, str] | None = (
-        None  # what scores of one fingerprint may differ by: processor, library; null: unknown
-    )
+    runtime: dict[str, str] | None = None  # what the scorer ran on, see `runtime`; null: unknown
     items: tuple[ItemRecord, ...]
 
     @property

@@ -1,15 +1,14 @@
 """What golden runs know of the scorers that ended their answers: what these must know, and what they ran on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
 
 from service.core.golden.known import worst_of
 from service.core.golden.record import KnownAnswers
+from service.core.golden.runtime import Runtime, joined
 from service.core.golden_tables import golden_runs
-
-SEVERAL = " | "  # between what differs from worker to worker
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,7 +16,7 @@ class RunScorer:
     """A worker's scorer."""
 
     fingerprint: str
-    runtime: Mapping[str, str]  # its attributes
+    runtime: Runtime
     known_answers: KnownAnswers | None  # None: it was not asked
 
 
@@ -27,17 +26,7 @@ def note_scorer(connection: Connection, seqs: Sequence[int], by: RunScorer) -> N
     for row in connection.execute(select(*columns).where(golden_runs.c.seq.in_(seqs))).all():
         before = row.known_answers and KnownAnswers.model_validate(row.known_answers)
         known = worst_of(before, by.known_answers) if before and by.known_answers else before or by.known_answers
-        runtime = _joined(row.runtime or {}, by.runtime)
+        runtime = dict(by.runtime) if row.runtime is None else joined(row.runtime, by.runtime)
         if (known, runtime) != (before, row.runtime):
             values = {"known_answers": known and known.model_dump(), "runtime": runtime}
             connection.execute(update(golden_runs).where(golden_runs.c.seq == row.seq).values(values))
-
-
-def _joined(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
-    """Each attribute with the values of both, whatever the order in which scorers came."""
-    return {
-        name: SEVERAL.join(
-            sorted({value for each in (first, second) if name in each for value in each[name].split(SEVERAL)})
-        )
-        for name in sorted({*first, *second})
-    }
