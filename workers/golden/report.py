@@ -11,6 +11,7 @@ from service.core.golden.summary import SummaryAnswer, summarise
 from workers.golden.wording import (
     BELOW_FLOOR,
     HEADS,
+    IF_BROKEN,
     NOT_COMPARED,
     error_sentence,
     interval_sentence,
@@ -58,7 +59,11 @@ class Report:
 
     @property
     def reason(self) -> str:
-        """Why, in sentences; where a floor is missed, also what the comparison says."""
+        """Why, in sentences; where a floor is missed, also what the comparison says; of a broken scorer also what to do."""
+        return f"{self._why} {IF_BROKEN}" if self.head == BROKEN else self._why
+
+    @property
+    def _why(self) -> str:
         if not (self.floors_missed or self.known_missed):
             return self._compared
         below = " ".join((*self.known_missed, *self.floors_missed))

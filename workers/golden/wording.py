@@ -9,6 +9,7 @@ from service.core.golden.summary import EndpointRate, SummaryAnswer
 
 HEADS = {Verdict.NO_WORSE: "No worse", Verdict.WORSE: "Worse", Verdict.CANNOT_TELL: "Cannot tell yet"}
 NOT_COMPARED, BELOW_FLOOR = "Not compared", "Below its floor"
+IF_BROKEN = "See what changed: its model, threshold or libraries. If that was meant, accept this run as the baseline."
 UNKNOWN = "unknown"
 NAMES = {
     Endpoint.MISSED: "missed hallucinations",
