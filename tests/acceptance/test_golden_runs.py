@@ -102,5 +102,5 @@ def test_every_answer_ends_once(installation: Installation) -> None:
     assert flagged == {f"i-{n}": n % 2 == 1 for n in range(ITEMS) if n != POISON}
     assert len(ended["scored_by"]) == 1
     known = ended["record"]["known_answers"]  # a worker asks its scorer before it takes any answer
-    assert (known["hallucinated"]["items"], known["supported"]) == (20, {"items": 20, "right": 20})
+    assert (known["hallucinated"]["items"], known["supported"]) == (20, {"items": 20, "right": 20, "unknown": 0})
     assert ended["record"]["runtime"] == {"backend": "fake"}
