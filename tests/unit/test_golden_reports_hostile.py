@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -20,14 +20,21 @@ FRAGMENTS = (
 
 
 @given(FRAGMENTS)
+@example("&")
+@example("&amp;")
+@example("&lt")
 @LAW
 def test_html_never_holds_an_items_text_as_markup(text: str) -> None:
     """Whatever the texts, the elements are those of a report whose texts of the same lengths are harmless."""
     page, plain = html_report(mixed(hostile(text))), html_report(mixed(hostile("x" * len(text))))
     assert Page(page).tags == Page(plain).tags
-    if re.search("[<>&\"']", text):
-        assert page.count(text) == plain.count(text)  # what the report's own markup has of it
+    if re.search("[<>&\"']", text):  # as it is, beside what escapes are made of, only the report's own markup has it
+        assert _without_escapes(page).count(text) == _without_escapes(plain).count(text)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", page)
+
+
+def _without_escapes(page: str) -> str:
+    return re.sub("&(?:amp|lt|gt|quot|#x27);", "\0", page)
 
 
 @given(FRAGMENTS)

@@ -116,9 +116,7 @@ def _run(asked: Asked, job: Job, scorer: Scorer, console: Console) -> Report:
     if asked.store:
         try:
             _store(asked, golden, record, baseline, console)
-        except (
-            StoreUnavailableError
-        ) as error:  # the record is in its file, and the verdict is not to be lost with the store
+        except StoreUnavailableError as error:  # the record is in its file, and the verdict is not lost with the store
             show_lines(console, f"{error.detail} The run is not stored; it is in {job.plan.out}.")
     if baseline is not None and record.kind is TargetKind.APPLICATION:
         baseline = scored_again(baseline, scorer)
@@ -213,10 +211,7 @@ def _floors_missed(golden: GoldenSet, record: RunRecord, quarantined: Collection
     floor = golden.floors.get(record.fingerprint or "") if record.kind is TargetKind.SCORER else None
     if floor is None:
         return ()
-    counted = tuple(each for each in record.items if each.item.id not in quarantined)
-    rates = {
-        each.name.value: each.bound_high for each in summarise(record.model_copy(update={"items": counted})).endpoints
-    }
+    rates = {each.name.value: each.bound_high for each in summarise(record.without(quarantined)).endpoints}
     wanted = (
         ("missed", floor.found, "hallucinated items are flagged"),
         ("false_alarms", floor.passed, "supported items pass"),

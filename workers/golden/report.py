@@ -121,10 +121,9 @@ def make_report(
         quarantined: ids of items that count for nothing.
     """
     quarantined = frozenset(quarantined)
-    counted = tuple(each for each in candidate.items if each.item.id not in quarantined)
     return Report(
         candidate=candidate,
-        summary=summarise(candidate.model_copy(update={"items": counted})),
+        summary=summarise(candidate.without(quarantined)),
         quarantined=tuple(sorted(quarantined & {each.item.id for each in candidate.items})),
         baseline=baseline,
         comparison=comparison,

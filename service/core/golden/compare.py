@@ -138,16 +138,15 @@ def _require_comparable(baseline: RunRecord, candidate: RunRecord) -> None:
 def _verdict(
     baseline: RunRecord, candidate: RunRecord, verdicts: Sequence[Verdict], lost: Sequence[KnownLost]
 ) -> Verdict:
-    """What the endpoints say together; nothing, where two scorers looked at an application, or a broken one.
+    """What the endpoints say together; nothing, where two scorers looked at an application, or one that may be broken.
 
-    A scorer that has lost known answers is worse, whatever the set shows of it.
+    A scorer that has lost known answers is worse, whatever the set shows of it; one that may have is never no worse.
     """
     if candidate.pending or baseline.pending or scored_by_two(baseline, candidate):
         return Verdict.CANNOT_TELL
-    if lost:
-        certain = candidate.kind is TargetKind.SCORER and any(each.certain for each in lost)
-        return Verdict.WORSE if certain else Verdict.CANNOT_TELL
-    return together(verdicts)
+    if lost and candidate.kind is TargetKind.APPLICATION:
+        return Verdict.CANNOT_TELL
+    return together([*verdicts, *(Verdict.WORSE if each.certain else Verdict.CANNOT_TELL for each in lost)])
 
 
 def _matched(

@@ -109,6 +109,6 @@ class ComparisonAnswer(BaseModel):
     flipped: list[FlippedAnswer]  # worse ones first
     flaky: list[FlakyAnswer]  # the most flaky first
     declined: DeclinedAnswer
-    known_lost: list[KnownLost]  # known answers that only the baseline's scorer had right; the scorer is broken, then
+    known_lost: list[KnownLost]  # labels of which more known answers are wrong, or may be, than the scorer is allowed
     left_out: LeftOutAnswer
     notes: list[str]  # what a reader must know

@@ -1,10 +1,11 @@
 """The record of a run: what became of every answer, with all that a later comparison needs. Also the form of its file."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from service.core.golden.item import GoldenItem
 from service.core.sample_schemas import ClaimAnswer
@@ -79,6 +80,12 @@ class KnownHalf(_Part):
     right: Annotated[int, Field(ge=0)]  # flagged as the label says
     unknown: Annotated[int, Field(ge=0)] = 0  # could not be scored: neither right nor wrong
 
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> "KnownHalf":
+        if self.right + self.unknown > self.items:
+            raise ValueError("more are right or unknown than there are items")
+        return self
+
     @property
     def wrong(self) -> int:
         """Those that are known not to be right."""
@@ -111,6 +118,11 @@ class RunRecord(_Part):
     known_answers: KnownAnswers | None = None  # null: the scorer was not asked
     runtime: dict[str, str] | None = None  # what the scorer ran on, see `runtime`; null: unknown
     items: tuple[ItemRecord, ...]
+
+    def without(self, ids: Collection[str]) -> "RunRecord":
+        """The same run as if it did not have these items."""
+        kept = tuple(each for each in self.items if each.item.id not in ids)
+        return self.model_copy(update={"items": kept})
 
     @property
     def pending(self) -> int:

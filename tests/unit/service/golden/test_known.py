@@ -1,6 +1,7 @@
 """Known answers: when a scorer has lost some, and what a comparison then says whatever its items say."""
 
 import pytest
+from pydantic import ValidationError
 
 from service.core.golden.compare import compare
 from service.core.golden.gate import Verdict
@@ -78,6 +79,19 @@ def test_what_a_floor_lacks(
     found = lost_of_floor(floor, now)
     assert [(each.hallucinated, each.wrong, each.most, each.certain) for each in found] == lost
     assert {each.before for each in found} <= {None}
+
+
+def test_what_the_set_shows_stands() -> None:
+    """A scorer that the items call worse is worse, whether its known answers could be scored or not."""
+    before = run(*many("-" * 100), kind=SCORER, known_answers=known())
+    now = run(*many("+" * 100), kind=SCORER, known_answers=known(half(15, unknown=5)))
+    assert compare(before, now).verdict is WORSE
+
+
+def test_counts_that_cannot_be_are_refused() -> None:
+    """As of a file that somebody edited."""
+    with pytest.raises(ValidationError, match="more are right or unknown"):
+        half(20, 20, unknown=1)
 
 
 def test_they_are_counted_by_label() -> None:
