@@ -44,7 +44,8 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
     for start, end in _blocks(text):
         block = text[start:end]
         bare = block.strip()
-        if not bare or bare.isalnum():  # nothing to divide; texts of a million short lines are read in a second
+        # Nothing to divide: texts of a million short lines are read in a second.
+        if not bare or bare.isalnum() or _LONE_MARKER.match(bare):
             cuts.append(end)
         else:
             cuts.extend(start + cut for cut in _cuts(block))

@@ -259,6 +259,7 @@ def test_old_submissions_are_given_up(make: Make, nowhere: str, until: Any) -> N
     assert (client.stats().held, balanced(client)) == (0, True)
 
 
+@pytest.mark.timed
 def test_close_counts_what_it_cannot_deliver(assay: FakeAssay, make: Make) -> None:
     """Close takes no longer than it may; what is left is dropped, and the server is told how many."""
     assay.always[BATCH] = Fault()

@@ -56,6 +56,7 @@ def test_a_refusal_is_told_at_once(assay: FakeAssay, status: int) -> None:
     assert (caught.value.status, assay.requests) == (status, ["/golden-runs"])
 
 
+@pytest.mark.timed
 def test_hanging_ends_at_the_deadline(assay: FakeAssay) -> None:
     """An Assay that accepts and never answers costs the timeout, and about a second."""
     assay.always["/golden-runs"] = Fault()
@@ -86,6 +87,7 @@ def test_nobody_is_asked_for_an_assay_that_is_away(nowhere: str) -> None:
     assert not asked
 
 
+@pytest.mark.timed
 def test_a_slow_application_ends_at_the_timeout(assay: FakeAssay) -> None:
     """The timeout holds for questions too; what has not begun is not asked any more."""
     _accept(assay)

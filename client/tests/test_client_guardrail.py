@@ -72,6 +72,7 @@ def test_it_fails_open(assay: FakeAssay, make: Make, fault: Fault, reason: str) 
         client.score(response="r", wait=2, fail_open=False)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("wait", [0.05, 0.3])
 def test_hanging_sidecar_blocks_no_longer_than_the_deadline(assay: FakeAssay, make: Make, wait: float) -> None:
     """With a sidecar that accepts and never answers, the call ends at its deadline, also while others wait."""
@@ -98,6 +99,7 @@ def test_many_at_once_against_a_hanging_sidecar(assay: FakeAssay) -> None:
     assert asyncio.run(ask()) < 0.5 + 4 * TIGHT_S
 
 
+@pytest.mark.timed
 def test_unreachable_is_told_at_once_and_submitted_later(make: Make, nowhere: str) -> None:
     """Refused connections do not use up the deadline; the answer is kept for the rate and sent when Assay is back."""
     client = make(nowhere)

@@ -164,6 +164,7 @@ def test_wrong_limits_are_said_at_once() -> None:
         Settings(buffer_items=0)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("hanging", [False, True])
 def test_a_tight_loop_stays_bounded(
     assay: FakeAssay, make: Callable[..., AssayClient], closed_port: str, *, hanging: bool

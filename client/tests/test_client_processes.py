@@ -158,6 +158,7 @@ def test_exit_resolves_names(assay: FakeAssay) -> None:
     assert (done.returncode, done.stderr, len(assay.stored)) == (0, "", 1)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("hanging", [True, False])
 def test_exit_is_not_held_up(assay: FakeAssay, nowhere: str, *, hanging: bool) -> None:
     """With a hanging or absent sidecar, an exit waits no longer than exit_timeout_s, and says what was lost."""

@@ -90,7 +90,7 @@ def test_what_the_hash_chooses_is_stored_and_the_rest_is_counted(install: Any, c
         stats = assay.stats()
     assert stored(installation) == chosen
     expected = {"submitted": 1_000, "sampled_out": 1_000 - len(chosen), "pending": len(chosen)}
-    wait_for(lambda: expected.items() <= counts(installation).items(), seconds=10)
+    wait_for(lambda: expected.items() <= counts(installation).items())
     delivered = len(chosen) if client_side == "true" else 1_000
     assert (stats.delivered, stats.sampled_out) == (delivered, 1_000 - delivered)
 
@@ -112,7 +112,7 @@ def test_a_sidecar_killed_in_midstream_costs_nothing(install: Any) -> None:
     assert stored(installation) == chosen
     assert (stats.dropped, stats.delivered, stats.sampled_out) == ({}, len(chosen), 3_000 - len(chosen))
     expected = {"submitted": 3_000, "sampled_out": 3_000 - len(chosen)}
-    wait_for(lambda: expected.items() <= counts(installation).items(), seconds=10)
+    wait_for(lambda: expected.items() <= counts(installation).items())
 
 
 def test_what_the_client_loses_widens_the_bounds(install: Any) -> None:
@@ -129,7 +129,7 @@ def test_what_the_client_loses_widens_the_bounds(install: Any) -> None:
         answer = httpx.get(f"{installation.base}/hallucination-rate", timeout=20).json()
         return answer["buckets"] and answer["buckets"][0]["counts"]["submitted"] == 50 and answer["buckets"][0]
 
-    counted = wait_for(bucket, seconds=10)["counts"]
+    counted = wait_for(bucket)["counts"]
     assert counted["dropped_by_client"] == lost
 
 
@@ -147,6 +147,7 @@ def _scored(assay: AssayClient) -> Any:
     return result if result.status == "scored" else None
 
 
+@pytest.mark.timed
 def test_a_stopped_sidecar_blocks_nobody(install: Any) -> None:
     """With a sidecar that is frozen in the middle, submit is quick, score ends at its deadline, nothing is lost."""
     installation = install("rate = 1.0")

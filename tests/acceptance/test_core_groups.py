@@ -112,6 +112,7 @@ def test_killed_processes_lose_nothing(installation: Installation) -> None:
     assert _rows(installation) == sorted((f"s-{number}", "scored", 1) for number in range(SAMPLES))
 
 
+@pytest.mark.timed
 def test_a_stop_reaches_all_at_once(installation: Installation) -> None:
     """At SIGTERM every process ends in the time that one needs, and gives back what it cannot finish."""
     installation.environment["ASSAY_LEASE_S"] = "300"

@@ -112,7 +112,7 @@ def test_a_full_disk_loses_nothing_and_is_overcome(site: Site) -> None:
     before = ids("before", 3, sampled=True)
     for name in before:
         assert site.post(name, slow).status_code == 202
-    wait_for(lambda: site.counts()["pending"] == 3, seconds=5)
+    wait_for(lambda: site.counts()["pending"] == 3)
     site.fill()  # while the worker scores
     refused = ids("refused", 5, sampled=True)
     for name in refused:
@@ -127,11 +127,11 @@ def test_a_full_disk_loses_nothing_and_is_overcome(site: Site) -> None:
     time.sleep(1.5)  # flushes and finishes fail meanwhile
     assert httpx.get(f"{site.installation.base}/healthz", timeout=1).status_code == 200
     site.free()
-    wait_for(lambda: site.ready() == (200, "up"), seconds=10)
+    wait_for(lambda: site.ready() == (200, "up"))
     for name in refused:
         assert site.post(name).status_code == 202
     wait_for(lambda: site.counts()["scored"] == len(before) + len(refused), seconds=20)
-    wait_for(lambda: site.counts()["sampled_out"] == len(left_out), seconds=5)
+    wait_for(lambda: site.counts()["sampled_out"] == len(left_out))
     assert site.counts()["submitted"] == len(before) + len(refused) + len(left_out)
     assert all(process.poll() is None for process in site.installation.processes.values())
     with sqlite3.connect(site.database) as connection:

@@ -47,7 +47,7 @@ def test_answers_are_as_documented(installation: Installation, tmp_path: Path) -
             break
     assert sum(statuses.values()) >= LEAST_REQUESTS
     assert [key for key in statuses if key[1] >= 500] == []
-    wait_for(lambda: _counts_add_up(installation.base), seconds=5)
+    wait_for(lambda: _counts_add_up(installation.base))
 
 
 def _counts_add_up(base: str) -> bool:

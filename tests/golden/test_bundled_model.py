@@ -168,6 +168,7 @@ def test_nothing_is_prepared_while_pairs_are_read() -> None:
     assert recording.shapes == at_start
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "word " * 200_000, "😀" * 100_000, "漢" * 100_000, "." * 200_000])
 def test_large_contexts_are_covered(encoder: WordPieceEncoder, text: str) -> None:
     """Windows of real tokens fit, and cover the context to its end, in seconds."""
@@ -198,6 +199,7 @@ def test_claim_beyond_the_model_is_unscored(scorer: Scorer) -> None:
     assert isinstance(outcomes[1], Scored)
 
 
+@pytest.mark.timed
 def test_a_megabyte_is_read_within_bounds(scorer: Scorer) -> None:
     """A megabyte of one sentence is one pair; one of many that support nothing is refused after as many as may be."""
     begun = time.monotonic()

@@ -116,6 +116,7 @@ def scorer() -> Scorer:
     return load_scorer(ScorerConfig(threads=2))
 
 
+@pytest.mark.timed
 def test_the_bundled_model_reaches_its_floors(golden: GoldenSet, scorer: Scorer) -> None:
     """What it finds and lets pass is not below the floor of its fingerprint; every answer is known, and comes in time."""
     started = time.process_time()

@@ -92,7 +92,7 @@ def test_no_text_reaches_redis(start: Start, redis_server: RedisServer, connecti
     marks = {"id": "mark-id", "question": "mark-question", "response": "mark-response", "contexts": ["mark-context"]}
     running = start(1.0, redis_url=redis_server.url, queue_name=name)
     running.client.post("/score", json=marks)
-    assert wait_for(lambda: Doorbell(connection, name).queue.count, seconds=5) == 1
+    assert wait_for(lambda: Doorbell(connection, name).queue.count) == 1
     for key in connection.scan_iter("*"):
         assert b"mark" not in key
         assert b"mark" not in (connection.dump(key) or b"")
@@ -106,9 +106,9 @@ def test_a_waiting_caller_rings_urgently(start: Start, redis_server: RedisServer
     queue = Doorbell(connection, name).queue
     for n in range(5):
         running.client.post("/score", json=submission(f"s-{n}"))
-        wait_for(lambda n=n: queue.count == min(n + 1, 2), seconds=5)
+        wait_for(lambda n=n: queue.count == min(n + 1, 2))
     running.client.post("/score?wait=0.1", json=submission("now"))
-    wait_for(lambda: queue.count == 3, seconds=5)
+    wait_for(lambda: queue.count == 3)
 
 
 def test_what_is_not_sampled_does_not_ring(

@@ -133,6 +133,7 @@ def test_what_the_mail_server_says(replies: dict[str, str], detail: str | None, 
     assert (failed.detail, failed.retry) == (detail, retry)
 
 
+@pytest.mark.timed
 def test_a_mail_server_that_drips_is_left() -> None:
     """Each byte comes soon after the last: it is the whole conversation that has a limit."""
     with SmtpServer(drip_s=0.05) as server:

@@ -216,4 +216,4 @@ class TestChanges:
         new_key(Scope.ADMIN)
         client = start(**REQUIRED).client
         headers = bearer(new_key(Scope.READ))
-        wait_for(lambda: client.get("/hallucination-rate", headers=headers).status_code == 200, seconds=3)
+        wait_for(lambda: client.get("/hallucination-rate", headers=headers).status_code == 200)

@@ -51,7 +51,7 @@ def test_a_refused_one_is_not_counted(start: Start, *, inside: bool) -> None:
     waited_for = submission(id_at(0.5, inside=inside, prefix="b"))
     assert [running.client.post("/score?wait=5", json=waited_for).status_code for _ in range(3)] == [429, 429, 429]
     running.client.post("/score", json=submission(id_at(0.5, inside=False, prefix="c")))
-    wait_for(lambda: counts(running)["submitted"] == 2, seconds=5)
+    wait_for(lambda: counts(running)["submitted"] == 2)
     assert (counts(running)["sampled_out"], counts(running)["rejected_overload"]) == (1, 0)
 
 
@@ -61,7 +61,7 @@ def test_rejected_samples_widen_the_bounds(start: Start, database: Database) -> 
     for n in range(4):
         running.client.post("/score", json=submission(f"s-{n}", response="wrong" if n == 0 else "right"))
     finish_pending(database, lambda row: scored(flagged=row.response == "wrong"))
-    wait_for(lambda: counts(running)["rejected_overload"] == 2, seconds=5)
+    wait_for(lambda: counts(running)["rejected_overload"] == 2)
     (bucket,) = running.client.get("/hallucination-rate").json()["buckets"]
     assert bucket["counts"]["submitted"] == 4
     assert bucket["counts"]["scored"] == 2
@@ -75,7 +75,7 @@ def test_finished_rows_make_room(start: Start, database: Database) -> None:
     client.post("/score", json=submission("a"))
     assert client.post("/score", json=submission("b")).json()["decision"] == "rejected_overload"
     finish_pending(database)
-    wait_for(lambda: client.post("/score", json=submission("c")).json()["decision"] == "sampled", seconds=2)
+    wait_for(lambda: client.post("/score", json=submission("c")).json()["decision"] == "sampled")
 
 
 def test_overload_does_not_concern_what_is_not_sampled(start: Start) -> None:

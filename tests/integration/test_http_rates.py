@@ -297,6 +297,6 @@ class TestDivision:
         def counts() -> list[dict[str, int]]:
             return [bucket["counts"] for bucket in client.get("/hallucination-rate").json()["buckets"]]
 
-        wait_for(lambda: counts()[0]["sampled_out"] == 1, seconds=5)
+        wait_for(lambda: counts()[0]["sampled_out"] == 1)
         assert counts()[0]["pending"] == 1
         assert counts()[0]["submitted"] == 2

@@ -116,7 +116,7 @@ class TestLabels:
         def sampled_out() -> int:
             return sum(b["counts"]["sampled_out"] for b in client.get("/hallucination-rate").json()["buckets"])
 
-        wait_for(lambda: sampled_out() == 2, seconds=3)
+        wait_for(lambda: sampled_out() == 2)
 
 
 class TestIdempotency:
@@ -178,7 +178,7 @@ class TestIdempotency:
             (bucket,) = client.get("/hallucination-rate").json()["buckets"]
             return dict(bucket["counts"])
 
-        wait_for(lambda: counts()["duplicate"] == 2, seconds=5)
+        wait_for(lambda: counts()["duplicate"] == 2)
         assert counts()["submitted"] == 1
         assert counts()["pending"] == 1
 
@@ -191,7 +191,7 @@ class TestIdempotency:
         def sampled_out() -> int:
             return sum(b["counts"]["sampled_out"] for b in client.get("/hallucination-rate").json()["buckets"])
 
-        wait_for(lambda: sampled_out() == 2, seconds=5)
+        wait_for(lambda: sampled_out() == 2)
 
     def test_a_duplicate_is_known_under_overload_too(self, start: Start) -> None:
         """An accepted sample is answered as the first time even while new ones are rejected."""
@@ -227,7 +227,7 @@ class TestWait:
         client = start(0.0).client
 
         def work() -> None:
-            wait_for(lambda: states(database), seconds=10)
+            wait_for(lambda: states(database))
             finish_pending(database, lambda _row: scored(0.8))
 
         worker = threading.Thread(target=work)

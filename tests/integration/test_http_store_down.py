@@ -80,7 +80,7 @@ class TestAway:
         def sampled_out() -> int:
             return sum(b["counts"]["sampled_out"] for b in client.get("/hallucination-rate").json()["buckets"])
 
-        wait_for(lambda: sampled_out() == 10, seconds=10)
+        wait_for(lambda: sampled_out() == 10)
         time.sleep(0.2)
         assert sampled_out() == 10
 
@@ -115,6 +115,7 @@ class TestBusy:
     def running(self, start: Start) -> Running:
         return start(1.0, accept_timeout_s=0.2)
 
+    @pytest.mark.timed
     def test_it_is_503_within_the_timeout(self, running: Running, path: Path) -> None:
         """A caller waits for the commit no longer than the setting says."""
         with _held(path):
@@ -128,7 +129,7 @@ class TestBusy:
         """Whether or not the late commit came through, the same id again is accepted, and there is one row."""
         with _held(path):
             assert running.client.post("/score", json=submission("a")).status_code == 503
-        wait_for(lambda: running.client.post("/score", json=submission("a")).status_code == 202, seconds=10)
+        wait_for(lambda: running.client.post("/score", json=submission("a")).status_code == 202)
         assert set(states(database)) == {"a"}
 
     def test_what_was_withdrawn_is_not_stored_later(self, running: Running, path: Path, database: Database) -> None:
@@ -136,7 +137,7 @@ class TestBusy:
         with _held(path):
             for name in ("first", "second"):
                 assert running.client.post("/score", json=submission(name)).status_code == 503
-        wait_for(lambda: running.client.post("/score", json=submission("third")).status_code == 202, seconds=10)
+        wait_for(lambda: running.client.post("/score", json=submission("third")).status_code == 202)
         assert "second" not in states(database)
 
     def test_reads_go_on(self, running: Running, path: Path) -> None:

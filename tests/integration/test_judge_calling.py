@@ -133,6 +133,7 @@ def test_the_next_attempt_waits_as_long_as_the_endpoint_asks() -> None:
     assert second - first >= 0.2
 
 
+@pytest.mark.timed
 def test_a_rest_that_ends_after_the_deadline_is_not_begun() -> None:
     """The call fails for what it was, at once."""
     calling = Calling(ChatFailedError(FailureKind.RATE_LIMITED, retry_after_s=30.0))
@@ -143,6 +144,7 @@ def test_a_rest_that_ends_after_the_deadline_is_not_begun() -> None:
     assert len(calling.book.opened) == 1
 
 
+@pytest.mark.timed
 def test_others_wait_for_an_endpoint_that_asked_for_rest() -> None:
     """Within their deadline; past it they are not begun, and nothing is booked for them."""
     calling = Calling()

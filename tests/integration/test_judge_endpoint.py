@@ -100,6 +100,7 @@ def test_a_good_answer_is_a_verdict_with_its_tokens(endpoint: ScriptedEndpoint) 
     assert reply.input_tokens > 100
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("behaviour", "kind"),
     [

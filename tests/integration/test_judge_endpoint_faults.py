@@ -138,6 +138,7 @@ def failure(url: str, **changes: Any) -> ChatFailedError:
     return caught.value
 
 
+@pytest.mark.timed
 class TestNeverSent:
     """Nothing can be charged for what never reached the endpoint, however long it was waited for."""
 

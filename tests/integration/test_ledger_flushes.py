@@ -80,7 +80,7 @@ def test_counts_are_flushed_by_themselves(make_ledger: Callable[[float], Ledger]
     counting.start()
     counting.count(KEY)
     counting.count(KEY)
-    wait_for(lambda: total(database) == 2, seconds=5)
+    wait_for(lambda: total(database) == 2)
     written = flushes(database)
     time.sleep(0.1)
     counting.stop()
@@ -105,7 +105,7 @@ def test_a_failed_flush_is_tried_again(
     counting = make_ledger(0.02)
     counting.start()
     counting.count(KEY)
-    wait_for(lambda: failing.before == 0, seconds=5)
+    wait_for(lambda: failing.before == 0)
     counting.count(KEY)
     counting.stop()
     assert total(database) == 2
@@ -120,7 +120,7 @@ def test_a_lost_answer_counts_once(
     counting.start()
     for _ in range(5):
         counting.count(KEY)
-    wait_for(lambda: failing.after == 0, seconds=5)
+    wait_for(lambda: failing.after == 0)
     for _ in range(3):
         counting.count(KEY)
     counting.stop()
@@ -137,8 +137,8 @@ def test_what_is_not_flushed_is_shown(
     counting.start()
     for _ in range(4):
         counting.count(KEY)
-    wait_for(lambda: unflushed._value.get() == 4, seconds=5)
-    wait_for(lambda: unflushed._value.get() == 0, seconds=5)
+    wait_for(lambda: unflushed._value.get() == 4)
+    wait_for(lambda: unflushed._value.get() == 0)
     counting.stop()
 
 

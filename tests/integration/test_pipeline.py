@@ -217,7 +217,7 @@ class TestFailures:
             give_up_rows(database)
             return all(state != "pending" for state, _ in states(database).values())
 
-        wait_for(all_done, seconds=5)
+        wait_for(all_done)
         assert states(database) == {
             "a": ("scored", None),
             "b": ("scored", None),
@@ -239,7 +239,7 @@ class TestFailures:
                 worker.drain()
             return all(state == "scored" for state, _ in states(database).values())
 
-        wait_for(all_done, seconds=5)  # alone, one outcome is the right number
+        wait_for(all_done)  # alone, one outcome is the right number
         assert row_of(database, "a").alone_attempts == 1
 
     def test_a_row_lost_to_another_is_not_written(self, database: Database) -> None:
@@ -320,5 +320,5 @@ class TestOutage:
             worker.drain()
         outage.end()
         worker.scorer.before = lambda: None
-        wait_for(worker.drain, seconds=5)
+        wait_for(worker.drain)
         assert states(database) == {"a": ("scored", None)}

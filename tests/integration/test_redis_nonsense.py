@@ -78,6 +78,7 @@ def database_url(make_url: Callable[[str], str]) -> str:
     return make_url("sqlite")
 
 
+@pytest.mark.timed
 def test_the_sidecar_goes_on(start: Start, database: Database, redis_url: str) -> None:
     """Samples are accepted at once, readyz reports Redis and is ready."""
     client = start(1.0, redis_url=redis_url).client
@@ -95,7 +96,7 @@ def test_the_ringer_lives(redis_url: str) -> None:
     ringer = Ringer(Doorbell(connect(redis_url), "q"), metrics)
     ringer.start()
     ringer.ring(urgent=True)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not metrics.registry.get_sample_value("assay_doorbell_total", {"result": "failed"}):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -192,6 +192,7 @@ def drip_body(handler: BaseHTTPRequestHandler) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.timed
 def test_a_server_that_drips_its_headers_is_left() -> None:
     """Each byte comes soon after the last: it is the whole call that has a limit."""
     with Receiver(answer=drip_headers) as receiver:
@@ -201,6 +202,7 @@ def test_a_server_that_drips_its_headers_is_left() -> None:
     assert (failed.detail, failed.retry, took_s < 2) == ("not answered within 0.4 s", True, True)
 
 
+@pytest.mark.timed
 def test_a_server_that_drips_its_body_has_answered() -> None:
     """The status is all that counts; the rest is not waited for beyond the limit."""
     with Receiver(answer=drip_body) as receiver:

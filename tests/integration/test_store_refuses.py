@@ -53,13 +53,13 @@ class TestPostgres:
             assert (ready.status_code, ready.json()["database"]) == (503, "refuses_writes")
             assert client.get("/hallucination-rate").status_code == 200
         assert client.post("/score", json=submission(chosen)).status_code == 202
-        wait_for(lambda: client.get("/readyz").status_code == 200, seconds=5)
+        wait_for(lambda: client.get("/readyz").status_code == 200)
         assert chosen in states(database)
 
         def sampled_out() -> int:
             return sum(b["counts"]["sampled_out"] for b in client.get("/hallucination-rate").json()["buckets"])
 
-        wait_for(lambda: sampled_out() >= 1, seconds=5)
+        wait_for(lambda: sampled_out() >= 1)
 
 
 class TestShared:
@@ -83,4 +83,4 @@ class TestShared:
             (bucket,) = clients[0].get("/hallucination-rate").json()["buckets"]
             return bucket["counts"]["sampled_out"], bucket["counts"]["duplicate"]
 
-        wait_for(lambda: counts() == (4 * (60 - len(sampled)), 3 * len(sampled)), seconds=10)
+        wait_for(lambda: counts() == (4 * (60 - len(sampled)), 3 * len(sampled)))

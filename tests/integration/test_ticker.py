@@ -80,7 +80,7 @@ def test_rows_are_scored_without_redis(make_worker: MakeWorker, database: Databa
     """With Redis away, a tick finds what is pending and scores it."""
     make_worker().start()
     store(database, new_sample("a"))
-    wait_for(lambda: states(database) == {"a": ("scored", None)}, seconds=5)
+    wait_for(lambda: states(database) == {"a": ("scored", None)})
 
 
 def test_poison_is_given_up_without_redis(make_worker: MakeWorker, database: Database) -> None:
@@ -90,9 +90,8 @@ def test_poison_is_given_up_without_redis(make_worker: MakeWorker, database: Dat
     worker.start()
     wait_for(
         lambda: states(database) == {"bad": ("unscored", "failed_alone"), "good": ("scored", None)},
-        seconds=5,
     )
-    wait_for(lambda: worker.count("assay_given_up_samples_total") == 1, seconds=5)
+    wait_for(lambda: worker.count("assay_given_up_samples_total") == 1)
 
 
 def test_a_tick_rings_for_the_others(make_worker: MakeWorker, database: Database, redis_server: RedisServer) -> None:
@@ -127,7 +126,7 @@ def test_another_leads_when_the_leader_is_silent(make_worker: MakeWorker, databa
     worker = make_worker()
     store(database, new_sample("bad", response="poison"))
     worker.start()
-    wait_for(lambda: states(database) == {"bad": ("unscored", "failed_alone")}, seconds=5)
+    wait_for(lambda: states(database) == {"bad": ("unscored", "failed_alone")})
 
 
 def test_many_workers_score_each_row_once(make_worker: MakeWorker, database: Database) -> None:
@@ -168,8 +167,8 @@ def test_a_bug_does_not_end_the_ticker(database: Database) -> None:
     worker = Worker(database, doorbell)
     store(database, new_sample("a"))
     worker.start()
-    wait_for(lambda: worker.count("assay_ticks_total", result="failed") == 1, seconds=5)
-    wait_for(lambda: states(database)["a"] == ("scored", None), seconds=5)
+    wait_for(lambda: worker.count("assay_ticks_total", result="failed") == 1)
+    wait_for(lambda: states(database)["a"] == ("scored", None))
     worker.stop()
     doorbell.connection.close()
 
@@ -184,10 +183,10 @@ class TestOutage:
         worker = make_worker()
         worker.start()
         outage.begin()
-        wait_for(lambda: worker.count("assay_ticks_total", result="failed") > 0, seconds=10)
+        wait_for(lambda: worker.count("assay_ticks_total", result="failed") > 0)
         outage.end()
         store(database, new_sample("a"))
-        wait_for(lambda: states(database) == {"a": ("scored", None)}, seconds=10)
+        wait_for(lambda: states(database) == {"a": ("scored", None)})
 
 
 def test_old_flushes_are_forgotten(make_worker: MakeWorker, database: Database) -> None:
@@ -197,7 +196,7 @@ def test_old_flushes_are_forgotten(make_worker: MakeWorker, database: Database) 
             row = {"replica": "gone", "sequence": sequence, "flushed_at": utc_now() - age}
             connection.execute(insert(ledger_flushes).values(row))
     make_worker().start()
-    wait_for(lambda: _flushes(database) == [1], seconds=5)
+    wait_for(lambda: _flushes(database) == [1])
 
 
 def _flushes(database: Database) -> list[int]:

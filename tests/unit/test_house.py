@@ -1,5 +1,6 @@
 """The house rules that a machine can check."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -24,6 +25,13 @@ ROUTES = sorted(
 TABLE_OF_ROUTES = {
     f"{verb} {re.sub(r'{.*}', '{}', path)}" for verb, path in re.findall(r"`(GET|POST|PUT|DELETE) ([^`?]+)", README)
 }
+
+TESTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in ("tests", "client/tests")
+    for path in (ROOT / folder).rglob("test_*.py")
+)
+MEASURED = re.compile(r"assert .*(?:\b(?:monotonic|perf_counter|process_time)\(\) - \w+|\btook_s|\belapsed) <")
 
 
 def test_there_is_something_to_check() -> None:
@@ -63,3 +71,14 @@ def test_readme_has_no_route_that_is_not() -> None:
 def test_readme_is_finished() -> None:
     """No placeholder is left in the README."""
     assert re.findall(r"@@\w+@@", README) == []
+
+
+@pytest.mark.parametrize("path", TESTS)
+def test_what_measures_time_is_tried_again(path: str) -> None:
+    """A test with an upper bound on measured time is marked `timed`: on a machine that stalls it would fail at random."""
+    module = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    if any("mark.timed" in ast.unparse(node) for node in module.body if isinstance(node, ast.Assign)):
+        return
+    tests = (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"))
+    measuring = [node for node in tests if MEASURED.search(ast.unparse(node))]
+    assert [node.name for node in measuring if "mark.timed" not in ast.unparse(node)] == []

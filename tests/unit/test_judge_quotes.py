@@ -91,6 +91,7 @@ def test_to_the_letter_comes_first() -> None:
     assert find_quote("the second part", "The second part. the second part") == (17, 32)
 
 
+@pytest.mark.timed
 def test_no_quote_takes_long() -> None:
     """Time grows with the text, whatever is quoted."""
     texts = ["a" * 300_000, "ab" * 150_000, "ﬃ" * 100_000, "a" * 20 + " " * 300_000, "\u0301" * 100_000]

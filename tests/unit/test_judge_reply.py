@@ -211,6 +211,7 @@ def test_a_problem_holds_no_text_of_anyone() -> None:
     assert [error for error in problems if "secret" in f"{error} {error.problem}"] == []
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "text",
     [

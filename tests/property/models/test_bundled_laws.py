@@ -362,6 +362,7 @@ RESPONSES = {
 }
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", RESPONSES)
 def test_an_odd_response_has_a_clear_outcome(scorer: Scorer, name: str) -> None:
     """A response that cannot be checked is said to be so, within seconds."""
@@ -381,6 +382,7 @@ CONTEXTS = {
 }
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", CONTEXTS)
 def test_an_odd_context_hides_nothing(scorer: Scorer, name: str) -> None:
     """A context that says nothing, before or in front of one that supports the claim, changes nothing."""
@@ -396,6 +398,7 @@ def test_an_odd_context_hides_nothing(scorer: Scorer, name: str) -> None:
     assert time.monotonic() - begun < SECONDS
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", CONTEXTS)
 def test_an_odd_context_supports_nothing(scorer: Scorer, name: str) -> None:
     """Beside such a context alone, a claim is not supported: it has no context, or one that does not say it."""

@@ -276,6 +276,7 @@ def test_items_do_not_touch_each_other(texts: list[tuple[str, str]]) -> None:
                 assert item.contexts[evidence.context_index].text[evidence.start : evidence.end] == evidence.text
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "a " * 500_000, "a\n" * 500_000, "." * 1_000_000, "1. " * 333_333])
 def test_a_million_characters_take_seconds(text: str) -> None:
     """Splitting and windowing are linear in the text, whatever it is made of."""

@@ -137,6 +137,7 @@ def test_long_paragraph_is_split_as_short_ones_are() -> None:
     assert texts(" ".join(sentences)) == sentences
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("sign", ["`", '"', "a? ", "(1) ", "*", "[1]", "The cat.\n", "I cannot ", "```"])
 def test_two_hundred_thousand_characters_take_seconds(sign: str) -> None:
     """Splitting is linear, whatever the response is made of."""

@@ -239,6 +239,7 @@ def test_names_and_code_are_read_in_any_language(language: str) -> None:
     assert readable("iPhone 15 Pro Max, Galaxy Ultra, SELECT id FROM users", frozenset({language}))
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "unit",
     [

@@ -83,6 +83,7 @@ def test_one_context_is_enough() -> None:
     assert missing("It took 47 days.", "It took long.", "47 days passed.") == ()
 
 
+@pytest.mark.timed
 def test_many_numbers_take_no_time() -> None:
     """A megabyte of decimals and a claim full of numbers: what is looked up is not gone through."""
     given = given_numbers([" ".join(f"{at}.{at % 97}7" for at in range(120_000))])

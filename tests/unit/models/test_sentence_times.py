@@ -78,6 +78,7 @@ def allowed_s(work: Callable[[str], object], length: int, seconds: float) -> flo
     return max(seconds, TIMES_PLAIN * processor_s(work, filled(PLAIN, length), 0.0))
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("unit", UNITS, ids=name)
 def test_a_hostile_context_is_split_in_time(unit: str) -> None:
     """Whatever is repeated, two million characters take a few seconds at most, and the spans partition the text."""
@@ -89,6 +90,7 @@ def test_a_hostile_context_is_split_in_time(unit: str) -> None:
     assert all(before[1] == after[0] for before, after in pairwise(spans))
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("unit", UNITS, ids=name)
 @pytest.mark.parametrize("start", ["", "I don't ", "```"], ids=repr)
 def test_a_hostile_response_is_split_in_time(start: str, unit: str) -> None:
@@ -98,3 +100,11 @@ def test_a_hostile_response_is_split_in_time(start: str, unit: str) -> None:
     assert processor_s(split_claims, text, allowed) < allowed
     for claim in split_claims(text):
         assert text[claim.start : claim.end] == claim.text
+
+
+@pytest.mark.parametrize("marker", ["-", "*", "•", "–", "1.", "12)", "(3)", "999.", "a)", "(Z)"])
+@pytest.mark.parametrize("around", [("", ""), ("", "\n"), (" \t", " \n"), ("\u3000", "\r\n")], ids=repr)
+def test_a_marker_alone_is_one_sentence(marker: str, around: tuple[str, str]) -> None:
+    """Whatever stands around it: nothing in it is worth a look by the splitter, which millions of them would keep busy."""
+    text = marker.join(around)
+    assert split_sentences(text) == [(0, len(text))]

@@ -131,6 +131,7 @@ class TestOwnPatterns:
         """Rules apply where `redact` lists them."""
         assert one("KD-1", Redactor(["email"], [Pattern(name="customer", regex="KD-1")])) == "KD-1"
 
+    @pytest.mark.timed
     @pytest.mark.parametrize("regex", [r"(a+)+$", r"(a|a)*b", r"(\w+\s?)*!", r"a{0,500}b"])
     def test_no_pattern_is_catastrophic(self, regex: str) -> None:
         """Patterns that would take a backtracking engine for ever end in time."""
@@ -166,6 +167,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_time_is_linear(unit: str) -> None:
     """Four times the text costs about four times the time, also of text made to hurt; the best of five, for a busy machine."""

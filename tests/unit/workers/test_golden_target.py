@@ -111,6 +111,7 @@ def test_what_it_raises(make: Callable[[BaseException], Answering], error: BaseE
     assert reason(make(error)) == told
 
 
+@pytest.mark.timed
 def test_one_that_hangs() -> None:
     """It is left alone after the time that it has, in a thread or in the event loop, and the next is asked."""
     held = threading.Event()

@@ -215,6 +215,7 @@ def test_answers_that_cannot_be_read(receiver: Receiver, body: bytes, told: str)
     assert len(receiver.came) == 1
 
 
+@pytest.mark.timed
 def test_one_that_hangs(receiver: Receiver) -> None:
     """The limit is on the whole answer: nothing, headers alone, and a byte now and then all end by it."""
     over = threading.Event()
