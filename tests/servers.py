@@ -166,7 +166,7 @@ class Installation:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
         return {**kept, "ASSAY_PORT": str(self.port), "ASSAY_LOG_LEVEL": "WARNING", **self.environment}
 
-    def assay(self, *arguments: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+    def assay(self, *arguments: str, timeout: float = 600) -> "subprocess.CompletedProcess[str]":
         """Runs `assay` to its end."""
         return subprocess.run(
             [sys.executable, "-m", "workers.cli", *arguments],

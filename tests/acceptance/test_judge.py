@@ -37,7 +37,7 @@ model = "scripted"
 tenants = ["default"]
 input_price = 1
 output_price = 4
-timeout_s = 0.5
+timeout_s = 2.0
 attempts = 1
 concurrency = 8
 cascade = {{ band = [0.0, 1.0] }}
