@@ -3,8 +3,8 @@
 Hypothesis: the torch backend reads more pairs a second than `sentence_transformers.CrossEncoder.predict` on the same GPU in
 the same type, even in batches as large, as it makes and copies one batch while the GPU reads another. It starts from token
 ids, as a worker has them, who tokenises a context once for all of its windows and claims; the reference starts from texts,
-as it takes nothing else. Whole responses start from texts both. CHECKPOINT is a small BERT with its tokenizer; larger ones
-are made in the shapes of BERT base and large, with random weights: only their speed means anything.
+as it takes nothing else. CHECKPOINT is a small BERT with its tokenizer; larger ones are made in the shapes of BERT base and
+large, with random weights: only their speed means anything.
 `--tiny` runs few pairs, also on a processor, to see that it works.
 """
 
@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,19 +23,14 @@ import torch
 import transformers
 from sentence_transformers import CrossEncoder
 
-from models.limits import Limits
 from models.load import Model, ScorerConfig, load_model
-from models.pairs import Plan, Planner
 from models.tokens import pack
-from models.types import EncodedPair, Item
-from workers.bench.gpu import measure_gpu
-from workers.bench.mix import make_mix, texts_of
+from models.types import EncodedPair
 
 LENGTHS = (32, 128)  # tokens of a pair
 ROUNDS = 3
 BATCHES = (32, 512)  # pairs, of the reference: its default, and a large one
 PAIRS = 6_000  # in a round
-MIX = 40  # responses
 SEED = 7
 
 
@@ -76,12 +71,6 @@ def main() -> int:
             checkpoint = _made(shape, arguments.checkpoint, Path(folder) / shape.name)
             results["models"].append(_measured(shape, checkpoint, tiny=arguments.tiny))
             _write(results, arguments.file)
-    mix = make_mix(1 if arguments.tiny else MIX, SEED)
-    whole = measure_gpu(arguments.checkpoint, mix)
-    results["assay"] = whole.model_dump(mode="json") if whole else None
-    _write(results, arguments.file)
-    results["cross_encoder"] = _responses(arguments.checkpoint, mix)
-    _write(results, arguments.file)
     return 0
 
 
@@ -139,20 +128,6 @@ def _rates(ways: dict[str, Callable[[], object]], things: int) -> dict[str, floa
             if round_:  # the first one warms up
                 took[name].append(time.perf_counter() - started)
     return {name: round(things / statistics.median(each), 1) for name, each in took.items()}
-
-
-def _responses(checkpoint: Path, mix: Sequence[Item]) -> dict[str, Any]:
-    """Responses a second of the reference, in one call over every pair of a claim and a window, cut beforehand."""
-    model = load_model(ScorerConfig(model=str(checkpoint)))
-    planner = Planner(encoder=model.encoder, limits=Limits())
-    plans = [(item, planner.plan(item)) for item in mix]
-    pairs = [pair for item, plan in plans if isinstance(plan, Plan) for pair in texts_of(item, plan)]
-    reference = _reference(checkpoint, model.backend.attributes["dtype"])
-    ways: dict[str, Callable[[], object]] = {
-        str(batch): lambda batch=batch: reference.predict(pairs, batch_size=batch, show_progress_bar=False)  # type: ignore[misc]
-        for batch in BATCHES
-    }
-    return {"pairs": len(pairs), "responses_per_s_by_batch": _rates(ways, len(mix))}
 
 
 def _reference(checkpoint: Path, dtype: str) -> CrossEncoder:
