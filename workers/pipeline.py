@@ -35,9 +35,9 @@ from workers.golden.probing import Probing
 from workers.golden.scoring import GoldenScoring
 from workers.progress import Progress, StoppedError
 from workers.reviewing import Reviewing
+from workers.storing import write_until_taken
 
 SLICE_S = 20.0  # of one drain; then the next doorbell or tick goes on
-STORE_RETRY_S = 0.5
 FINGERPRINT_CHARS = 12  # in metrics; as a sidecar shows it
 
 
@@ -222,19 +222,15 @@ class Pipeline:
     def _store(self, finished: Sequence[Finished]) -> None:
         """Writes until the database takes it: scores must not be lost to a restart of it."""
         started = time.perf_counter()
-        while True:
-            try:
-                counted, waiting = self._finish(finished)
-                break
-            except StoreUnavailableError:
-                log.warning("finish_failed", rows=len(finished))
-                if self._progress.out_of_grace:
-                    return
-                self._progress.beat()
-                time.sleep(STORE_RETRY_S)
-            except Exception as error:  # noqa: BLE001 - the database refuses a row: each is tried again alone
-                self._fail([row.taken for row in finished], error)
-                return
+        try:
+            counted, waiting = write_until_taken(
+                lambda: self._finish(finished), self._progress, "finish_failed", len(finished)
+            )
+        except StoppedError:
+            return
+        except Exception as error:  # noqa: BLE001 - the database refuses a row: each is tried again alone
+            self._fail([row.taken for row in finished], error)
+            return
         self._observe("store", started)
         self._count(finished, counted)
         if waiting:

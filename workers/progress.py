@@ -72,11 +72,6 @@ class Progress:
         """Whether a stop was requested."""
         return self._stop.is_set()
 
-    @property
-    def out_of_grace(self) -> bool:
-        """Whether a requested stop has no grace left."""
-        return time.monotonic() > self._stop_at
-
     def wait(self, seconds: float) -> bool:
         """Waits; True at once if a stop is requested."""
         return self._stop.wait(seconds)

@@ -30,11 +30,11 @@ from service.core.store.taking import TakeLimits
 from workers.golden.probing import Probing
 from workers.golden.scoring_answers import answer_record, item_of
 from workers.progress import Progress, StoppedError
+from workers.storing import write_until_taken
 
 ROWS = 16  # answers of one take
 PART = 4  # a take costs this part of what one of samples may: these wait for its end
 REST_S = 10.0  # between takes while samples come in: what users wait for goes first, but not for ever
-STORE_RETRY_S = 0.5
 SETS_HELD = 4
 
 
@@ -137,23 +137,22 @@ class GoldenScoring:
 
     def _store(self, finished: Sequence[FinishedAnswer]) -> None:
         """Writes until the database takes it, or a stop leaves no time."""
-        while True:
-            try:
-                with self._database.write() as connection:
-                    counted = finish_golden(connection, finished, self._by, utc_now())
-                break
-            except StoreUnavailableError:
-                log.warning("golden_finish_failed", answers=len(finished))
-                if self._progress.out_of_grace:
-                    return
-                self._progress.beat()
-                time.sleep(STORE_RETRY_S)
-            except Exception as error:  # noqa: BLE001 - the database refuses a row: each is tried again alone
-                self._fail([row.taken for row in finished], error)
-                return
+        try:
+            counted = write_until_taken(
+                lambda: self._finish(finished), self._progress, "golden_finish_failed", len(finished)
+            )
+        except StoppedError:
+            return
+        except Exception as error:  # noqa: BLE001 - the database refuses a row: each is tried again alone
+            self._fail([row.taken for row in finished], error)
+            return
         self._metrics.fenced.inc(len(finished) - len(counted))
         for row in counted:
             self._metrics.golden.labels(row.record.state.value).inc()
+
+    def _finish(self, finished: Sequence[FinishedAnswer]) -> list[FinishedAnswer]:
+        with self._database.write() as connection:
+            return finish_golden(connection, finished, self._by, utc_now())
 
     def _fail(self, rows: Sequence[TakenAnswer], error: Exception) -> None:
         self._metrics.failures.labels(type(error).__name__).inc()
