@@ -108,11 +108,11 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
 
 def test_a_full_disk_loses_nothing_and_is_overcome(site: Site) -> None:
     """Samples are 503 with a reason, the rest is counted; with room again every accepted one is stored and scored."""
-    slow = "The kettle is blue. [[fake:slow=1]]"
+    slow = "The kettle is blue. [[fake:slow=2]]"
     before = ids("before", 3, sampled=True)
     for name in before:
         assert site.post(name, slow).status_code == 202
-    wait_for(lambda: site.counts()["pending"] == 3)
+    wait_for(lambda: site.counts()["submitted"] == 3)
     site.fill()  # while the worker scores
     refused = ids("refused", 5, sampled=True)
     for name in refused:
@@ -130,7 +130,7 @@ def test_a_full_disk_loses_nothing_and_is_overcome(site: Site) -> None:
     wait_for(lambda: site.ready() == (200, "up"))
     for name in refused:
         assert site.post(name).status_code == 202
-    wait_for(lambda: site.counts()["scored"] == len(before) + len(refused), seconds=20)
+    wait_for(lambda: site.counts()["scored"] == len(before) + len(refused))
     wait_for(lambda: site.counts()["sampled_out"] == len(left_out))
     assert site.counts()["submitted"] == len(before) + len(refused) + len(left_out)
     assert all(process.poll() is None for process in site.installation.processes.values())
