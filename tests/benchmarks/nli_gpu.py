@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ SHAPES = (
 
 
 def main() -> int:
-    """Measures and prints."""
+    """Measures and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("file", type=Path, help="where the figures go, again after each part")
@@ -107,12 +108,14 @@ def _measured(shape: Shape, checkpoint: Path, *, tiny: bool) -> dict[str, Any]:
         pairs = _pairs(20 if tiny else PAIRS, length)
         joined = [_joined(model, *pair) for pair in pairs]
         ways: dict[str, Callable[[], object]] = {
-            "assay_from_ids": lambda joined=joined: model.backend.predict(joined, lambda: None)  # type: ignore[misc]
+            "assay_from_ids": partial(model.backend.predict, joined, lambda: None),
+            **{
+                f"cross_encoder_batches_of_{batch}": partial(
+                    reference.predict, pairs, batch_size=batch, show_progress_bar=False
+                )
+                for batch in BATCHES
+            },
         }
-        for batch in BATCHES:
-            ways[f"cross_encoder_batches_of_{batch}"] = lambda pairs=pairs, batch=batch: reference.predict(  # type: ignore[misc]
-                pairs, batch_size=batch, show_progress_bar=False
-            )
         rates.append({"tokens": length, "pairs": len(pairs), "pairs_per_s": _rates(ways, len(pairs))})
     parameters = sum(each.numel() for each in reference.model.parameters())
     return {"name": shape.name, "parameters": parameters, "dtype": dtype, "rates": rates}

@@ -59,6 +59,17 @@ def test_the_verdict_is_the_status(
     assert before == after == (margin or after)
 
 
+def test_what_of_a_set_is_not_run_is_told(golden: Golden) -> None:
+    """Two of a minimal pair ask one question; for the scorer an item needs a response with a label."""
+    golden.add_set("mine", [*kettles(10), kettle(90, hallucinated=False, response=None)])
+    done = golden.run("mine", "--target", "kettle_bot:answer")
+    assert "mine: 11 items, 3 times each, by kettle_bot:answer; 10 more of the set have no question, or" in flat(
+        done.stderr
+    )
+    done = golden.run("mine")
+    assert "mine: 20 items, once each, by scorer; 1 more of the set has no response with a label." in flat(done.stderr)
+
+
 def test_what_is_told_before_is_what_is_compared(golden: Golden) -> None:
     """Margin and least change are of the items that both runs have and that are not in quarantine."""
     golden.add_set("mine", kettles()[20:])

@@ -100,7 +100,7 @@ def run_jobs(asked: Asked, jobs: Sequence[Job]) -> Iterator[Report]:
 
 def _announce(console: Console, job: Job, margin: float | None, runtime: Runtime) -> None:
     plan, baseline = job.plan, job.baseline
-    show_lines(console, f"{plan.golden.name}: {_number(job.items, plan.repeats)}, by {plan.target}.")
+    show_lines(console, f"{plan.golden.name}: {_number(job.items, plan.repeats)}, by {plan.target}{_left_out(job)}.")
     if baseline is not None:
         held = _held(job.items, baseline, plan.golden.quarantine_on(utc_now().date()))
         flakes = expected_flakes(plan.kind, baseline.runtime, runtime)
@@ -194,6 +194,16 @@ def _held(items: Collection[GoldenItem], baseline: RunRecord, quarantined: Colle
     """The items that will be compared."""
     before = {each.item.id: each.digest for each in baseline.items}
     return [item for item in items if item.id not in quarantined and before.get(item.id) == item_digest(item)]
+
+
+def _left_out(job: Job) -> str:
+    """What of the set is not run, and why."""
+    more = len(job.plan.golden.items) - len(job.items)
+    if not more:
+        return ""
+    asked = job.plan.kind is TargetKind.APPLICATION
+    lacking = "no question, or one that another item asks too" if asked else "no response with a label"
+    return f"; {more:,} more of the set {'has' if more == 1 else 'have'} {lacking}"
 
 
 def _number(items: Collection[GoldenItem], repeats: int) -> str:

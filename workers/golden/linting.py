@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from service.core.errors import GoldenSetUnknownError, StartRefusedError
+from service.core.errors import StartRefusedError
 from service.core.golden.item import GoldenItem
-from service.core.golden.sets import FOLDER, ITEMS, QUARANTINE, SHIPPED, read_quarantine, scan_items
+from service.core.golden.sets import ITEMS, QUARANTINE, items_path, read_quarantine, scan_items
 from workers.golden.linting_finding import Finding, Severity, error, warning
 from workers.golden.linting_items import lint_item
 from workers.golden.linting_sets import lint_together
@@ -37,7 +37,7 @@ def lint(name: str, today: date) -> Linted:
 
     Raises GoldenSetUnknownError, or StartRefusedError where the file cannot be read at all.
     """
-    path = _items_path(name)
+    path = items_path(name)
     items, problems = scan_items(path)
     found = [error("", "", problem) for problem in problems]
     if not items and not problems:
@@ -49,18 +49,6 @@ def lint(name: str, today: date) -> Linted:
         found += _quarantine(path.with_name(QUARANTINE), items, today)
     ordered = sorted(found, key=lambda finding: finding.severity is not Severity.ERROR)
     return Linted(path=path, items=len(items), findings=tuple(ordered))
-
-
-def _items_path(name: str) -> Path:
-    path = FOLDER / name if name in SHIPPED and not Path(name).exists() else Path(name)
-    if path.is_dir():
-        return path / ITEMS
-    if path.is_file():
-        return path
-    raise GoldenSetUnknownError(
-        f"There is no golden set {name[:100]!r}.",
-        next_step=f"Name a shipped one, {' or '.join(SHIPPED)}, a folder with {ITEMS}, or a file of items.",
-    )
 
 
 def _quarantine(path: Path, items: Sequence[GoldenItem], today: date) -> Iterator[Finding]:

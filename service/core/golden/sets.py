@@ -66,6 +66,14 @@ class GoldenSet:
 
 def read_set(name: str) -> GoldenSet:
     """The set of that name, or at that path. Raises GoldenSetUnknownError, or StartRefusedError for one that is not valid."""
+    path = items_path(name)
+    if path == Path(name):
+        return GoldenSet(name=path.stem, items=read_items(path), folder=None, floors={})
+    return _read_folder(path.parent, path.parent.resolve().name)
+
+
+def items_path(name: str) -> Path:
+    """Where the items of the set of that name, or at that path, are. Raises GoldenSetUnknownError, StartRefusedError."""
     path = Path(name)
     try:
         is_folder, is_file = path.is_dir(), path.is_file()
@@ -74,14 +82,15 @@ def read_set(name: str) -> GoldenSet:
             f"{name[:100]} cannot be read: {error.strerror}.", next_step="Check the path."
         ) from None
     if is_folder:
-        return _read_folder(path, path.resolve().name)
-    if name in SHIPPED and not is_file:
-        return _read_folder(_shipped(name), name)
+        return path / ITEMS
     if is_file:
-        return GoldenSet(name=path.stem, items=read_items(path), folder=None, floors={})
+        return path
+    if name in SHIPPED:
+        return _shipped(name) / ITEMS
     raise GoldenSetUnknownError(
         f"There is no golden set {name[:100]!r}.",
-        next_step=f"Name a shipped one, {' or '.join(SHIPPED)}, a folder with {ITEMS}, or a file of items.",
+        next_step=f"Name a shipped one, {' or '.join(SHIPPED)}, a folder with {ITEMS}, or a file of items; `assay golden "
+        "import` makes one of a table.",
     )
 
 
