@@ -122,8 +122,8 @@ def site(running: Site) -> Iterator[Site]:
     yield running
     running.alive()
     running.post()
-    wait_for(lambda: running.memory < before + 40 * MEGABYTE)
-    wait_for(lambda: running.counted() == running.submitted)
+    wait_for(lambda: running.memory < before + 40 * MEGABYTE, seconds=10)
+    wait_for(lambda: running.counted() == running.submitted, seconds=5)
 
 
 @contextmanager
@@ -242,7 +242,7 @@ def test_connections_beyond_the_limit_are_refused(site: Site) -> None:
             answer = read(last, 3)
         assert status(answer) == 429
         assert b"Retry-After" in answer
-    wait_for(lambda: _open_connections(site) <= 1)
+    wait_for(lambda: _open_connections(site) <= 1, seconds=10)
 
 
 def test_a_flood_of_headers_is_refused(site: Site) -> None:

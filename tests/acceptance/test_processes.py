@@ -103,6 +103,7 @@ def test_binding_beyond_loopback_needs_a_key(installation: Installation) -> None
     assert "assay keys create" in done.stderr
 
 
+@pytest.mark.timed
 def test_a_key_opens_what_its_scope_allows(installation: Installation) -> None:
     """A key made on the command line works at once; revoked, it stops working within seconds."""
     installation.environment["ASSAY_AUTH"] = "required"
@@ -113,10 +114,10 @@ def test_a_key_opens_what_its_scope_allows(installation: Installation) -> None:
     headers = {"Authorization": f"Bearer {key}"}
     url = f"{installation.base}/hallucination-rate"
     assert httpx.get(url).status_code == 401
-    wait_for(lambda: httpx.get(url, headers=headers).status_code == 200)
+    wait_for(lambda: httpx.get(url, headers=headers).status_code == 200, seconds=10)
     assert httpx.post(f"{installation.base}/score", json={"response": "x"}, headers=headers).status_code == 403
     assert installation.assay("keys", "revoke", key.split("_")[1]).returncode == 0
-    wait_for(lambda: httpx.get(url, headers=headers).status_code == 401)
+    wait_for(lambda: httpx.get(url, headers=headers).status_code == 401, seconds=10)
 
 
 def test_a_taken_port_names_the_setting(installation: Installation) -> None:

@@ -211,9 +211,10 @@ class TestChanges:
         running.sidecar.access.read_again()
         assert running.client.get("/hallucination-rate", headers=headers).status_code == 401
 
+    @pytest.mark.timed
     def test_a_new_key_works_without_a_restart(self, start: Start, new_key: NewKey) -> None:
         """An unknown key causes a look at the table, at most once a second."""
         new_key(Scope.ADMIN)
         client = start(**REQUIRED).client
         headers = bearer(new_key(Scope.READ))
-        wait_for(lambda: client.get("/hallucination-rate", headers=headers).status_code == 200)
+        wait_for(lambda: client.get("/hallucination-rate", headers=headers).status_code == 200, seconds=3)

@@ -69,13 +69,14 @@ def test_rejected_samples_widen_the_bounds(start: Start, database: Database) -> 
     assert (bucket["bound_low"], bucket["bound_high"]) == (0.25, 0.75)
 
 
+@pytest.mark.timed
 def test_finished_rows_make_room(start: Start, database: Database) -> None:
     """Once workers have caught up, samples are accepted again within a second."""
     client = start(1.0, max_pending=1).client
     client.post("/score", json=submission("a"))
     assert client.post("/score", json=submission("b")).json()["decision"] == "rejected_overload"
     finish_pending(database)
-    wait_for(lambda: client.post("/score", json=submission("c")).json()["decision"] == "sampled")
+    wait_for(lambda: client.post("/score", json=submission("c")).json()["decision"] == "sampled", seconds=2)
 
 
 def test_overload_does_not_concern_what_is_not_sampled(start: Start) -> None:

@@ -119,6 +119,7 @@ def test_one_worker_leads(make_worker: MakeWorker, database: Database, redis_ser
     assert states(database) == {"a": ("scored", None)}
 
 
+@pytest.mark.timed
 def test_another_leads_when_the_leader_is_silent(make_worker: MakeWorker, database: Database) -> None:
     """A dead leader's lease runs out within three ticks, and another sweeps."""
     with database.write() as connection:
@@ -126,7 +127,7 @@ def test_another_leads_when_the_leader_is_silent(make_worker: MakeWorker, databa
     worker = make_worker()
     store(database, new_sample("bad", response="poison"))
     worker.start()
-    wait_for(lambda: states(database) == {"bad": ("unscored", "failed_alone")})
+    wait_for(lambda: states(database) == {"bad": ("unscored", "failed_alone")}, seconds=5)
 
 
 def test_many_workers_score_each_row_once(make_worker: MakeWorker, database: Database) -> None:
